@@ -10,7 +10,8 @@ use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
 use crate::os::parse::linux::{
-    cmdline, dbus_message, inet_diag, netlink, proc_fd, proc_net, proc_stat, unit_file, unix_diag,
+    cgroup_file, cgroup_mounts, cmdline, dbus_message, inet_diag, netlink, proc_fd, proc_net, proc_stat,
+    unit_file, unix_diag,
 };
 use crate::os::parse::unit_syntax;
 
@@ -164,22 +165,22 @@ pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
 
 /// Returns the path in a /proc/PID/cgroup.
 pub fn cgroup_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
-    cgroup::path_of_process(bytes)
+    cgroup_file::path_of_process(bytes)
 }
 
 /// Returns the paths in the other trees of a /proc/PID/cgroup.
 pub fn cgroup_of_process_elsewhere(bytes: &[u8]) -> Vec<&[u8]> {
-    cgroup::other_paths_of_process(bytes).collect()
+    cgroup_file::other_paths_of_process(bytes).collect()
 }
 
 /// Returns the pids in a cgroup.procs.
 pub fn cgroup_members(bytes: &[u8]) -> Vec<u32> {
-    cgroup::parse_members(bytes).collect()
+    cgroup_file::parse_members(bytes).collect()
 }
 
 /// Returns root and mount point of each cgroup2 mount in a /proc/PID/mountinfo.
 pub fn cgroup_mounts(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    cgroup::cgroup2_mounts(bytes).into_iter().map(|mount| (mount.root, mount.point)).collect()
+    cgroup_mounts::cgroup2_mounts(bytes).into_iter().map(|mount| (mount.root, mount.point)).collect()
 }
 
 /// Returns the assignments of a unit file: section, key and value.

@@ -16,6 +16,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::cgroup_file::{parse_members, unified};
+use crate::os::parse::linux::cgroup_mounts::{Mount, cgroup2_mounts};
 
 /// The deepest level that is searched; the kernel allows any depth.
 const DEEPEST: usize = 64;
@@ -115,139 +117,6 @@ pub(in crate::os) fn members(cgroup: &Cgroup) -> Vec<u32> {
     pids.dedup();
     pids.truncate(MOST_MEMBERS);
     pids
-}
-
-/// Returns the pids in cgroup.procs, without 0, which stands for a process outside of this pid namespace.
-pub(in crate::os) fn parse_members(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    let pid = |line: &[u8]| std::str::from_utf8(line).ok()?.parse().ok();
-    bytes.split(|byte| *byte == b'\n').filter_map(pid).filter(|pid| *pid != 0)
-}
-
-/// Returns the path in /proc/PID/cgroup: that in the v2 tree, or in systemd's own tree if it keeps one beside it.
-pub(in crate::os) fn path_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut unified = None;
-    let mut systemd = None;
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let mut fields = line.splitn(3, |byte| *byte == b':');
-        let (Some(hierarchy), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        if !path.starts_with(b"/") {
-            continue;
-        }
-        match (hierarchy, controllers) {
-            // The kernel marks a cgroup that was removed while a process in it has not ended yet.
-            (b"0", b"") => unified = Some(path.strip_suffix(b" (deleted)").unwrap_or(path)),
-            (_, b"name=systemd") => systemd = Some(path),
-            _ => {}
-        }
-    }
-    let path = unified.filter(|path| *path != b"/").or(systemd).or(unified)?;
-    Some(path.to_vec())
-}
-
-/// Returns the paths in the other trees of /proc/PID/cgroup, those of cgroup v1. Some runtimes create their cgroups
-/// only there.
-pub(in crate::os) fn other_paths_of_process(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.splitn(3, |byte| *byte == b':');
-        let (hierarchy, path) = (fields.next()?, fields.nth(1)?);
-        (hierarchy != b"0" && path.starts_with(b"/") && path != b"/").then_some(path)
-    })
-}
-
-/// A mount of the tree or of a part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Mount {
-    /// The part of the tree that is mounted: `/` for all of it.
-    pub(in crate::os) root: Vec<u8>,
-    pub(in crate::os) point: Vec<u8>,
-}
-
-impl Mount {
-    /// Returns the path of a cgroup relative to the mount point. `None` if the mount does not show it.
-    pub(in crate::os) fn below<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
-        // `/..` is above this cgroup namespace; the names of cgroups down from there are unknown.
-        let is_outside = |path: &[u8]| path.starts_with(b"/..");
-        if is_outside(path) || is_outside(&self.root) {
-            return None;
-        }
-        let root = self.root.strip_suffix(b"/").unwrap_or(&self.root);
-        match path.strip_prefix(root)? {
-            b"" => Some(b""),
-            below => below.strip_prefix(b"/"),
-        }
-    }
-}
-
-/// Returns the path in a tree of cgroup v1 with this controller.
-pub(in crate::os) fn path_of_controller<'a>(bytes: &'a [u8], controller: &[u8]) -> Option<&'a [u8]> {
-    lines(bytes).find_map(|(hierarchy, controllers, path)| {
-        let has = || controllers.split(|byte| *byte == b',').any(|name| name == controller);
-        (hierarchy != b"0" && path.starts_with(b"/") && has()).then_some(path)
-    })
-}
-
-/// Returns the path in the cgroup v2 tree.
-pub(in crate::os) fn unified(bytes: &[u8]) -> Option<&[u8]> {
-    lines(bytes).find_map(|(hierarchy, controllers, path)| {
-        (hierarchy == b"0" && controllers.is_empty() && path.starts_with(b"/")).then_some(path)
-    })
-}
-
-/// Returns the lines of /proc/PID/cgroup: the hierarchy's number, its controllers, the path.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.splitn(3, |byte| *byte == b':');
-        Some((fields.next()?, fields.next()?, fields.next()?))
-    })
-}
-
-/// Returns the mounts of cgroup v1 trees with the freezer in /proc/self/mountinfo, in the order of [`cgroup2_mounts`].
-pub(in crate::os) fn freezer_mounts(bytes: &[u8]) -> Vec<Mount> {
-    mounts(bytes, |kind, options| {
-        kind == b"cgroup" && options.split(|byte| *byte == b',').any(|option| option == b"freezer")
-    })
-}
-
-/// Returns the cgroup2 mounts in /proc/self/mountinfo, the most complete first, the latest first among equals.
-pub(in crate::os) fn cgroup2_mounts(bytes: &[u8]) -> Vec<Mount> {
-    mounts(bytes, |kind, _| kind == b"cgroup2")
-}
-
-/// Returns the mounts of the file systems with this type and these superblock options.
-fn mounts(bytes: &[u8], is_wanted: impl Fn(&[u8], &[u8]) -> bool) -> Vec<Mount> {
-    let mount = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let root = unescape(fields.nth(3)?);
-        let point = unescape(fields.next()?);
-        // Mount options, then any number of optional fields, then a dash and the type.
-        fields.nth(1).filter(|field| *field == b"-").or_else(|| fields.find(|field| *field == b"-"))?;
-        let kind = fields.next()?;
-        let options = fields.nth(1).unwrap_or_default();
-        is_wanted(kind, options).then_some(Mount { root, point })
-    };
-    let mut mounts: Vec<Mount> = bytes.split(|byte| *byte == b'\n').rev().filter_map(mount).collect();
-    mounts.sort_by_key(|mount| mount.root.len());
-    mounts
-}
-
-/// Undoes the escapes in mountinfo: three octal digits for blanks, newlines and backslashes.
-pub(in crate::os) fn unescape(bytes: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let [first, after @ ..] = rest {
-        let (byte, left) = match rest {
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', left @ ..] => {
-                (((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'), left)
-            }
-            _ => (*first, after),
-        };
-        text.push(byte);
-        rest = left;
-    }
-    text
 }
 
 fn open(parent: impl AsFd, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {

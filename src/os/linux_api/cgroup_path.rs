@@ -7,11 +7,11 @@
 
 use std::sync::OnceLock;
 
-use super::cgroup;
 use crate::model::{Container, Service};
 use crate::os::linux_api::procfs;
 use crate::os::parse::cgroup_boundary;
 use crate::os::parse::cgroup_boundary::Boundary;
+use crate::os::parse::linux::cgroup_file;
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 
@@ -33,7 +33,7 @@ impl Root {
         static ROOT: OnceLock<Root> = OnceLock::new();
         ROOT.get_or_init(|| {
             let read = |path| procfs::read_at(rustix::fs::CWD, path, LONGEST_FILE).ok();
-            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup::path_of_process(&file));
+            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup_file::path_of_process(&file));
             Root::from(read("/proc/1/comm").as_deref(), cgroup.as_deref(), procfs::sees_all_cgroups())
         })
     }

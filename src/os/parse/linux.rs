@@ -2,10 +2,16 @@
 //! compiled and tested on every system.
 
 pub(in crate::os) mod btf;
+pub(in crate::os) mod cgroup_file;
+pub(in crate::os) mod cgroup_mounts;
 pub(in crate::os) mod cmdline;
 pub(in crate::os) mod dbus_message;
 pub(in crate::os) mod inet_diag;
+pub(in crate::os) mod kernel_release;
 pub(in crate::os) mod kernel_sockets;
+pub(in crate::os) mod lockdown;
+pub(in crate::os) mod mountinfo;
+pub(in crate::os) mod namespace_link;
 pub(in crate::os) mod netlink;
 pub(in crate::os) mod nftables;
 pub(in crate::os) mod proc_fd;
@@ -16,6 +22,7 @@ pub(in crate::os) mod proc_status;
 pub(in crate::os) mod restart_policy;
 pub(in crate::os) mod restart_settings;
 pub(in crate::os) mod rtnetlink;
+pub(in crate::os) mod security_context;
 pub(in crate::os) mod syscall_file;
 pub(in crate::os) mod sysctl;
 pub(in crate::os) mod unit_file;

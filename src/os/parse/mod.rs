@@ -27,6 +27,8 @@ pub(crate) mod supervisor;
 pub(crate) mod unit_name;
 #[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
 pub(crate) mod unit_syntax;
+#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "Unix systems alone have these files"))]
+pub(in crate::os) mod unix;
 #[cfg_attr(not(windows), expect(dead_code, reason = "Windows alone reads it"))]
 pub(crate) mod windows;
 #[cfg_attr(

@@ -14,6 +14,7 @@ use nix::unistd::{Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::model::{Text, UnreadableReply};
+use crate::os::parse::unix::subuid;
 use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
@@ -40,24 +41,13 @@ pub(in crate::os) fn sockets(kind: RuntimeKind, user: Option<u32>) -> Vec<PathBu
 /// Returns the user to whom /etc/subuid gives the range that a uid is in (subuid(5)): processes in a rootless container
 /// run with such uids.
 pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
-    let known = |bytes: Vec<u8>| {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        text.lines().find_map(|line| subordinate(line, uid).map(str::to_owned))
-    };
-    let Some(name) = std::fs::read("/etc/subuid").ok().and_then(known) else { return uid };
+    let owner = std::fs::read("/etc/subuid").ok().and_then(|bytes| subuid::owner(&bytes, uid));
+    let Some(name) = owner else { return uid };
     match (name.parse(), User::from_name(&name)) {
         (_, Ok(Some(user))) => user.uid.as_raw(),
         (Ok(number), _) => number,
         _ => uid,
     }
-}
-
-/// Returns the user in `dev:100000:65536`, if the range holds this uid.
-fn subordinate(line: &str, uid: u32) -> Option<&str> {
-    let mut fields = line.split(':');
-    let (name, first, count) = (fields.next()?, fields.next()?, fields.next()?);
-    let (first, count): (u32, u32) = (first.trim().parse().ok()?, count.trim().parse().ok()?);
-    (uid >= first && uid - first < count).then_some(name)
 }
 
 /// Returns the reply of each of these sockets. A path at which there is nothing is absent.
@@ -270,21 +260,5 @@ mod tests {
         assert_eq!(paths(RuntimeKind::Podman, None), ["/run/podman/podman.sock"]);
         assert_eq!(paths(RuntimeKind::Podman, Some(4_000_001)), ["/run/user/4000001/podman/podman.sock"]);
         assert_eq!(paths(RuntimeKind::Docker, Some(4_000_001)), ["/run/user/4000001/docker.sock"]);
-    }
-
-    #[test]
-    fn ranges_of_subordinate_users() {
-        assert_eq!(subordinate("dev:100000:65536", 100_000), Some("dev"));
-        assert_eq!(subordinate("dev:100000:65536", 165_535), Some("dev"));
-        for (line, uid) in [
-            ("dev:100000:65536", 165_536),
-            ("dev:100000:65536", 99_999),
-            ("dev:100000", 100_000),
-            ("dev:x:1", 1),
-            ("", 0),
-            ("dev:4294967295:4294967295", 5),
-        ] {
-            assert_eq!(subordinate(line, uid), None, "{line}");
-        }
     }
 }

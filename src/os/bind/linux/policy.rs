@@ -7,7 +7,7 @@ use crate::model::Text;
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
-use crate::os::parse::linux::proc_status;
+use crate::os::parse::linux::{proc_status, security_context};
 
 /// The bit of CAP_NET_BIND_SERVICE (linux/capability.h).
 const NET_BIND_SERVICE: u32 = 10;
@@ -98,11 +98,7 @@ fn confinement(module: &str, is_known: bool) -> Option<Text> {
     let own = format!("/proc/thread-self/attr/{module}/current");
     let shared = is_known.then_some("/proc/thread-self/attr/current");
     let bytes = std::fs::read(own).ok().or_else(|| std::fs::read(shared?).ok())?;
-    let end = bytes.iter().position(|byte| matches!(byte, 0 | b'\n')).unwrap_or(bytes.len());
-    let context = bytes.get(..end)?;
-    let unconfined =
-        context.is_empty() || context == b"unconfined" || context.starts_with(b"unconfined_u:unconfined_r:");
-    (!unconfined).then(|| Text::from([module.as_bytes(), b" ", context].concat()))
+    security_context::confining(&bytes).map(|context| Text::from([module.as_bytes(), b" ", context].concat()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType};
 
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::mountinfo::{MountLine, mount_lines};
 
 /// File systems that this kernel serves by itself. Any other type may have to wait for a server: nfs, cifs, 9p, ceph,
 /// fuse; autofs starts a program.
@@ -196,30 +197,9 @@ fn push(rest: &mut Vec<OsString>, path: &Path) {
 
 /// Returns the mount points of remote file systems.
 pub(in crate::os) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
-    let remote = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let point = unescaped(fields.nth(4)?);
-        // A hyphen ends the optional fields.
-        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        let local = LOCAL.iter().any(|local| local.as_bytes() == kind);
-        (!local).then(|| PathBuf::from(OsString::from_vec(point)))
-    };
-    table.split(|byte| *byte == b'\n').filter_map(remote).collect()
-}
-
-/// Undoes the kernel's escapes in a path: `\040` for a space.
-pub(in crate::os) fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = after.get(..3).filter(|_| *first == b'\\').and_then(|digits| {
-            let text = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(text, 8).ok()
-        });
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { after.get(3..).unwrap_or_default() } else { after };
-    }
-    bytes
+    let is_remote = |mount: &MountLine<'_>| !LOCAL.iter().any(|local| local.as_bytes() == mount.kind);
+    let remote = mount_lines(table).filter(is_remote);
+    remote.map(|mount| PathBuf::from(OsString::from_vec(mount.point()))).collect()
 }
 
 /// Returns whether the working directory of a process is the one that this path names for this process: true if both
@@ -284,7 +264,6 @@ mod tests {
         #[test]
         fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = remote_places(&bytes);
-            let _ = unescaped(&bytes);
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::model::{BpfStep, BpfUnavailable, Text};
 use crate::os::descriptors::sys::{self as descriptors, Ring, SocketDescriptor, Walk};
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
-use crate::os::parse::linux::btf;
+use crate::os::parse::linux::{btf, lockdown};
 use crate::os::process::sys::proc_handle::ProcHandle;
 use filter::Filter;
 use program::Record;
@@ -86,12 +86,7 @@ pub(in crate::os) fn understands(types: &[u8]) -> bool {
 /// be read, for instance because securityfs is not mounted. The verifier calls a program that uses the function invalid
 /// (observed on 6.12 with lockdown=confidentiality; kernel/trace/bpf_trace.c since 5.4).
 fn is_locked_down() -> Option<bool> {
-    std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| forbids_reading(&modes))
-}
-
-/// Returns whether the mode in brackets forbids it: `none integrity [confidentiality]`.
-fn forbids_reading(modes: &[u8]) -> bool {
-    modes.windows(17).any(|window| window == b"[confidentiality]")
+    std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| lockdown::forbids_reading(&modes))
 }
 
 /// Checks the conditions that cost little to check.
@@ -183,17 +178,4 @@ pub(in crate::os) fn socket_lookups() -> io::Result<u32> {
 /// `cgroup_sock_addr` and `cgroup_sock`; systemd's SocketBindDeny= and Cilium attach such). It takes CAP_NET_ADMIN.
 pub(in crate::os) fn bind_hooks(cgroup: BorrowedFd<'_>) -> io::Result<u32> {
     calls::bind_hooks(cgroup)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::forbids_reading;
-
-    #[test]
-    fn the_mode_of_lockdown_in_force_is_the_one_in_brackets() {
-        assert!(forbids_reading(b"none integrity [confidentiality]\n"));
-        assert!(!forbids_reading(b"none [integrity] confidentiality\n"));
-        assert!(!forbids_reading(b"[none] integrity confidentiality\n"));
-        assert!(!forbids_reading(b""));
-    }
 }

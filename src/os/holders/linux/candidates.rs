@@ -10,12 +10,11 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::model::{Candidate, Evidence, Text};
-use crate::os::linux_api::cgroup;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::parse::linux::cmdline::arguments;
-use crate::os::parse::linux::proc_status;
+use crate::os::parse::linux::{cgroup_file, proc_status};
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::LONGEST_COMMAND;
@@ -58,7 +57,7 @@ impl Refused {
             Facts {
                 uids: uids.into_iter().filter(|uid| overflow.is_none_or(|it| !it.is(*uid))).collect(),
                 command: arguments(&read("cmdline").unwrap_or_default()),
-                cgroup: read("cgroup").and_then(|bytes| cgroup::unified(&bytes).map(<[u8]>::to_vec)),
+                cgroup: read("cgroup").and_then(|bytes| cgroup_file::unified(&bytes).map(<[u8]>::to_vec)),
             }
         })
     }

@@ -8,10 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::{Task, has_ended, parse_name};
+use super::{Task, has_ended};
 use crate::os::descriptors::sys::in_parallel;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::thread_list;
+use crate::os::parse::linux::namespace_link;
 use crate::os::parse::linux::proc_fd::{number, socket_inode};
 
 /// A descriptor of a thread.
@@ -130,9 +131,9 @@ impl Descriptors {
             } else if listed.pending.binary_search(&inode).is_ok() {
                 self.pending.push(found);
             }
-        } else if let Some(number) = parse_name(target, b"net:[") {
+        } else if let Some(number) = namespace_link::number(target, b"net:[") {
             self.networks.push((number, found));
-        } else if let Some(number) = parse_name(target, b"mnt:[") {
+        } else if let Some(number) = namespace_link::number(target, b"mnt:[") {
             self.mounts.push((number, found));
         } else if target == b"anon_inode:[io_uring]" {
             self.rings.push(found);

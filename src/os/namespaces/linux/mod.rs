@@ -30,7 +30,7 @@ use crate::model::Text;
 pub(in crate::os) use crate::os::linux_api::pid_namespace::is_own as pid_namespace_is_own;
 use crate::os::linux_api::thread_list;
 pub(in crate::os) use crate::os::linux_api::user_namespace::current as current_user_namespace;
-use crate::os::parse::linux::proc_fd::digits;
+use crate::os::parse::linux::namespace_link;
 use crate::os::threads;
 #[cfg(feature = "cli")]
 pub(in crate::os) use nearby::{listening_in_other_namespaces, own_network};
@@ -221,12 +221,8 @@ fn number_in(parent: impl AsFd, path: impl Arg, prefix: &[u8]) -> Result<u64, Er
 fn parse_link(link: &CStr, prefix: &[u8]) -> Result<u64, Errno> {
     match link.to_bytes() {
         [] => Err(Errno::ACCESS),
-        name => parse_name(name, prefix).ok_or(Errno::INVAL),
+        name => namespace_link::number(name, prefix).ok_or(Errno::INVAL),
     }
-}
-
-fn parse_name(name: &[u8], prefix: &[u8]) -> Option<u64> {
-    digits(name.strip_prefix(prefix)?.strip_suffix(b"]")?)
 }
 
 /// Returns the inode number of a namespace's net/dev.

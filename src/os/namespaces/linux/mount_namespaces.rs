@@ -5,11 +5,11 @@
 //! mount namespace can be kept by such a mount, too; it is entered in turn.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -18,6 +18,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::{has_ended, number_in, number_of};
 use crate::os::files::sys::mounts;
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::mountinfo::{NamespaceKind, NamespaceMount, namespace_mounts};
 use crate::os::threads;
 
 /// In bytes: more than the mounts of any mount namespace.
@@ -39,21 +40,6 @@ pub(in crate::os) struct MountedNamespaces {
     pub(in crate::os) namespaces: BTreeMap<u64, Result<OwnedFd, Errno>>,
     /// The errors of the mount namespaces that could not be read.
     pub(in crate::os) failed: Vec<Errno>,
-}
-
-/// A mount of a namespace.
-#[derive(Debug, PartialEq, Eq)]
-struct Mount {
-    kind: Kind,
-    number: u64,
-    point: PathBuf,
-}
-
-/// The kinds of namespaces that are searched for among the mounts.
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum Kind {
-    Network,
-    Mount,
 }
 
 /// Searches the mount namespaces that are given by number, and those mounted in them. Network namespaces that are known
@@ -127,13 +113,13 @@ impl Search<'_> {
         root_is_remote: bool,
         rest: &mut Vec<(u64, Entry)>,
     ) {
-        let mut mounts = namespaces(table);
+        let mut mounts = namespace_mounts(table);
         mounts.retain(|mount| match mount.kind {
-            Kind::Network => {
+            NamespaceKind::Network => {
                 let opened = self.mounted.namespaces.get(&mount.number).is_some_and(Result::is_ok);
                 !opened && !self.known.contains(&mount.number)
             }
-            Kind::Mount => !self.seen.contains(&mount.number),
+            NamespaceKind::Mount => !self.seen.contains(&mount.number),
         });
         if mounts.is_empty() {
             return;
@@ -143,22 +129,25 @@ impl Search<'_> {
         remote.retain(|place| !(root_is_remote && place == Path::new("/")));
         for mount in mounts {
             // A path through a file system of another machine may never be looked up.
-            let opened = match remote.iter().any(|place| mount.point.starts_with(place)) {
+            let opened = match remote
+                .iter()
+                .any(|place| Path::new(OsStr::from_bytes(&mount.point)).starts_with(place))
+            {
                 true => Err(Errno::TIMEDOUT),
                 false => open(this_thread, &mount),
             };
             match (mount.kind, opened) {
-                (Kind::Network, Err(errno)) => {
+                (NamespaceKind::Network, Err(errno)) => {
                     self.mounted.namespaces.entry(mount.number).or_insert(Err(errno));
                 }
-                (Kind::Network, opened) => {
+                (NamespaceKind::Network, opened) => {
                     self.mounted.namespaces.insert(mount.number, opened);
                 }
-                (Kind::Mount, Ok(file)) => {
+                (NamespaceKind::Mount, Ok(file)) => {
                     self.seen.insert(mount.number);
                     rest.push((mount.number, Entry::File(file)));
                 }
-                (Kind::Mount, Err(errno)) => {
+                (NamespaceKind::Mount, Err(errno)) => {
                     self.seen.insert(mount.number);
                     self.mounted.failed.push(errno);
                 }
@@ -188,67 +177,13 @@ fn enter(number: u64, entry: Entry) -> Result<(), Errno> {
 }
 
 /// Opens a mounted namespace, if it is the one that the table names and no other mount covers it.
-fn open(this_thread: BorrowedFd<'_>, mount: &Mount) -> Result<OwnedFd, Errno> {
+fn open(this_thread: BorrowedFd<'_>, mount: &NamespaceMount) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&mount.point, flags, Mode::empty())?;
+    let file = rustix::fs::open(mount.point.as_slice(), flags, Mode::empty())?;
     if number_of(&file) != Some(mount.number) {
         return Err(Errno::STALE);
     }
     // The file is known to be a namespace now, not a device or a pipe.
     let path = format!("fd/{}", file.as_raw_fd());
     rustix::fs::openat(this_thread, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-}
-
-/// Returns the mounted namespaces in a mountinfo.
-fn namespaces(table: &[u8]) -> Vec<Mount> {
-    let mount = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let root = fields.nth(3)?;
-        let (kind, number) = match (parse_root(root, b"net:["), parse_root(root, b"mnt:[")) {
-            (Some(number), _) => (Kind::Network, number),
-            (_, Some(number)) => (Kind::Mount, number),
-            _ => return None,
-        };
-        let point = mounts::unescaped(fields.next()?);
-        // Optional fields end with a hyphen.
-        let system = fields.skip_while(|field| *field != b"-").nth(1)?;
-        (system == b"nsfs").then(|| Mount { kind, number, point: OsString::from_vec(point).into() })
-    };
-    table.split(|byte| *byte == b'\n').filter_map(mount).collect()
-}
-
-fn parse_root(root: &[u8], prefix: &[u8]) -> Option<u64> {
-    super::parse_name(root, prefix)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const TABLE: &[u8] = b"22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
-        30 22 0:4 net:[4026532000] /run/a\\040b rw shared:3 master:1 - nsfs nsfs rw\n\
-        31 22 0:4 mnt:[4026532001] /run/snapd/ns/x.mnt rw - nsfs nsfs rw\n\
-        32 22 0:4 uts:[4026532002] /run/uts rw - nsfs nsfs rw\n\
-        33 22 0:30 net:[4026532003] /srv rw - tmpfs tmpfs rw\n\
-        34 22 0:4 net:[x] /run/x rw - nsfs nsfs rw\n\
-        torn line\n";
-
-    #[test]
-    fn mounts_of_namespaces() {
-        let mount = |kind, number, point: &str| Mount { kind, number, point: point.into() };
-        let expected = [
-            mount(Kind::Network, 4_026_532_000, "/run/a b"),
-            mount(Kind::Mount, 4_026_532_001, "/run/snapd/ns/x.mnt"),
-        ];
-        assert_eq!(namespaces(TABLE), expected);
-    }
-
-    proptest! {
-        #[test]
-        fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = namespaces(&bytes);
-        }
-    }
 }

@@ -15,7 +15,7 @@ use crate::os::linux_api::inet_diag::States;
 use crate::os::linux_api::netlink::dump;
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
-use crate::os::parse::linux::proc_fd::digits;
+use crate::os::parse::linux::kernel_release;
 use crate::os::parse::linux::rtnetlink::leads_elsewhere;
 use crate::os::table_request::InetTable;
 use crate::os::{OtherNamespaces, OwnNetwork};
@@ -127,9 +127,7 @@ fn is_first() -> Option<bool> {
 /// Returns whether the first network namespace has a fixed number: since Linux 6.18.
 fn numbers_are_fixed() -> bool {
     let release = rustix::system::uname();
-    let mut numbers = release.release().to_bytes().split(|byte| !byte.is_ascii_digit());
-    let mut next = || digits(numbers.next()?);
-    (next(), next()) >= (Some(6), Some(18))
+    kernel_release::version(release.release().to_bytes()) >= Some((6, 18))
 }
 
 /// Returns whether every link, except those that each namespace has of its own, is connected to a link of another

@@ -131,6 +131,11 @@ pub(in crate::os) fn waiting_descriptors(info: &[u8]) -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
+/// Returns the number of the mount that a file is on, from its fdinfo.
+pub(in crate::os) fn mount_number(fdinfo: &[u8]) -> Option<u64> {
+    digits(fdinfo.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?.trim_ascii())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +187,12 @@ mod tests {
     }
 
     #[test]
+    fn mounts_of_files() {
+        assert_eq!(mount_number(b"pos:\t0\nflags:\t02\nmnt_id:\t29\nino:\t9\n"), Some(29));
+        assert_eq!(mount_number(b"pos:\t0\nmnt_id:\t\n"), None);
+    }
+
+    #[test]
     fn descriptors_under_way() {
         assert_eq!(waiting_descriptors(b"pos:\t0\nscm_fds: 2\nino:\t9\n"), 2);
         assert_eq!(waiting_descriptors(b"pos:\t0\nscm_fds: 0\n"), 0);
@@ -193,6 +204,7 @@ mod tests {
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_ring(&bytes);
             let _ = waiting_descriptors(&bytes);
+            let _ = mount_number(&bytes);
             let _ = socket_inode(&bytes);
         }
     }

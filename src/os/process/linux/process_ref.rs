@@ -7,10 +7,10 @@ use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process};
-use crate::os::linux_api::cgroup;
 use crate::os::linux_api::cgroup_path::{belongs_to, container};
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::cgroup_file;
 use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::process_name;
 
@@ -57,12 +57,12 @@ impl ProcessRef {
         let command = process.command.as_deref().unwrap_or_default();
         process.name = process_name::full_name(&stat.name, process.executable.as_ref(), command);
         let cgroup = cgroup.unwrap_or_default();
-        if let Some(path) = cgroup::path_of_process(&cgroup) {
+        if let Some(path) = cgroup_file::path_of_process(&cgroup) {
             let mut own_pids = || pid_namespace::has(&*directory);
             (process.service, process.container) = belongs_to(&path, &mut own_pids);
         }
         if process.container.is_none() {
-            process.container = cgroup::other_paths_of_process(&cgroup).find_map(container);
+            process.container = cgroup_file::other_paths_of_process(&cgroup).find_map(container);
         }
         process.condition = conditions.find(&directory, &stat, &cgroup, process);
         true

@@ -19,6 +19,7 @@ use super::process_view;
 use crate::model::{FileChange, Process, ProcessId, Text};
 use crate::os::files::sys::mounts::{Mounts, Route};
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::mountinfo::mount_numbers;
 
 /// What the kernel appends to a path that is gone.
 const DELETED: &[u8] = b" (deleted)";
@@ -131,7 +132,7 @@ impl ProgramFiles {
         }
         let mut is_in = |table: std::io::Result<Vec<u8>>| {
             let Ok(table) = table else { return true };
-            self.known.extend(numbers(&table));
+            self.known.extend(mount_numbers(&table));
             self.known.contains(&mount)
         };
         !(is_in(Ok(Vec::new()))
@@ -230,24 +231,5 @@ fn look_up(from: impl AsFd, path: &Path) -> Lookup {
 impl Identity {
     fn from_stat(stat: &rustix::fs::Statx) -> Identity {
         Identity { device: (stat.stx_dev_major, stat.stx_dev_minor), inode: stat.stx_ino }
-    }
-}
-
-/// Returns the numbers of the mounts in a table (proc_pid_mountinfo(5)): the first word of each line.
-fn numbers(table: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    table.split(|byte| *byte == b'\n').filter_map(|line| {
-        let word = line.split(|byte| *byte == b' ').next()?;
-        std::str::from_utf8(word).ok()?.parse().ok()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mounts_have_numbers() {
-        let table = b"22 1 0:20 / / rw - ext4 /dev/x rw\n23 22 0:21 / /proc rw - proc proc rw\n\nx y";
-        assert_eq!(numbers(table).collect::<Vec<_>>(), [22, 23]);
     }
 }

@@ -17,12 +17,12 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
-use crate::os::linux_api::cgroup;
-use crate::os::linux_api::cgroup::Mount;
 use crate::os::linux_api::cgroup_path::belongs_to;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
+use crate::os::parse::linux::cgroup_mounts::Mount;
 use crate::os::parse::linux::proc_status::Stops;
+use crate::os::parse::linux::{cgroup_file, cgroup_mounts};
 
 /// The most bytes that are read of a control file or of /proc/PID/status.
 const LONGEST_FILE: u64 = 64 * 1024;
@@ -102,8 +102,8 @@ impl Conditions {
 
     /// Returns the freezer that holds the cgroups of a /proc/PID/cgroup file, version 1 first: it is the stronger one.
     fn freezer_of(&mut self, cgroup: &[u8]) -> Option<Freezer> {
-        let one = cgroup::path_of_controller(cgroup, b"freezer").map(|path| (Version::One, path));
-        let two = cgroup::unified(cgroup).map(|path| (Version::Two, path));
+        let one = cgroup_file::path_of_controller(cgroup, b"freezer").map(|path| (Version::One, path));
+        let two = cgroup_file::unified(cgroup).map(|path| (Version::Two, path));
         [one, two].into_iter().flatten().find_map(|(version, path)| self.freezer(version, path))
     }
 
@@ -126,7 +126,7 @@ impl Conditions {
 /// Reads the mounted trees of the freezer of version 1, and those of version 2.
 fn read_mounts() -> [Vec<Mount>; 2] {
     let mountinfo = procfs::read_at(CWD, "/proc/self/mountinfo", u64::MAX).unwrap_or_default();
-    [cgroup::freezer_mounts(&mountinfo), cgroup::cgroup2_mounts(&mountinfo)]
+    [cgroup_mounts::freezer_mounts(&mountinfo), cgroup_mounts::cgroup2_mounts(&mountinfo)]
 }
 
 /// Returns the freezer of a cgroup as a mount shows it; the outer `None` if the mount does not show the cgroup.
@@ -137,8 +137,8 @@ fn freezer_below(version: Version, mount: &Mount, path: &[u8]) -> Option<Option<
     };
     let read = |below: &[u8], name: &str| procfs::read_at(CWD, file(below, name).as_path(), LONGEST_FILE);
     let is_frozen = match version {
-        Version::One => read(below, "freezer.state").ok()?.trim_ascii() == b"FROZEN",
-        Version::Two => read(below, "cgroup.events").ok()?.split(|byte| *byte == b'\n').any(is_frozen_event),
+        Version::One => cgroup_file::has_state_frozen(&read(below, "freezer.state").ok()?),
+        Version::Two => cgroup_file::is_frozen(&read(below, "cgroup.events").ok()?),
     };
     if !is_frozen {
         return Some(None);
@@ -164,10 +164,6 @@ fn freezer_below(version: Version, mount: &Mount, path: &[u8]) -> Option<Option<
     };
     let version = if version == Version::One { 1 } else { 2 };
     Some(Some(Freezer { version, cgroup: cgroup.into(), control, scope: None }))
-}
-
-fn is_frozen_event(line: &[u8]) -> bool {
-    line == b"frozen 1"
 }
 
 fn parent_of(path: &[u8]) -> &[u8] {

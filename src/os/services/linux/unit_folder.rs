@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
 
 use super::systemd::Manager;
-use crate::os::linux_api::cgroup;
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::mountinfo::mount_lines;
 use crate::os::users;
 
 /// The most bytes that are read of a unit's file.
@@ -166,22 +166,12 @@ impl Folder {
 /// Returns the mount point that a path is below, by /proc/self/mountinfo, without touching the path itself. `None` if
 /// another machine or a program serves that file system.
 fn local_mount(mountinfo: &[u8], path: &Path) -> Option<PathBuf> {
-    let (point, kind) = mountinfo
-        .split(|byte| *byte == b'\n')
-        .filter_map(mounted)
+    let (point, kind) = mount_lines(mountinfo)
+        .map(|mount| (PathBuf::from(OsString::from_vec(mount.point())), mount.kind))
         .filter(|(point, _)| path.starts_with(point))
         // Of equal mount points the last one is on top.
         .max_by_key(|(point, _)| point.as_os_str().len())?;
     LOCAL.contains(&kind).then_some(point)
-}
-
-/// Returns the mount point and the type in a line of mountinfo.
-fn mounted(line: &[u8]) -> Option<(PathBuf, &[u8])> {
-    let mut fields = line.split(|byte| *byte == b' ');
-    let point = PathBuf::from(OsString::from_vec(cgroup::unescape(fields.nth(4)?)));
-    // Mount options, then any number of optional fields, then a dash and the type.
-    fields.find(|field| *field == b"-")?;
-    Some((point, fields.next()?))
 }
 
 #[cfg(test)]

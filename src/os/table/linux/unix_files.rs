@@ -24,6 +24,8 @@ use crate::model::{
 use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
 use crate::os::files::sys::mounts::Route;
+use crate::os::parse::linux::mountinfo::device_of_mount;
+use crate::os::parse::linux::proc_fd;
 use crate::os::parse::linux::unix_diag::SocketFile;
 use crate::os::{Row, SocketTable, TableRequest, describe_error};
 
@@ -200,7 +202,7 @@ fn resolve(files: &mut Files, path: &Path) -> Found {
                 let mut known = vec![SocketFile::new(device, status.inode)];
                 let mount = files.ask_for(Operation::MountId, path).and_then(Result::ok);
                 let mount = mount.and_then(|reply| reply.data.first_chunk().copied()).map(u64::from_ne_bytes);
-                let device = mount.and_then(|mount| device_of_mount(&mounts_of(path)?, &digits(mount)));
+                let device = mount.and_then(|mount| device_of_mount(&mounts_of(path)?, mount));
                 known.extend(device.map(|device| SocketFile::new(device, status.inode)));
                 known.dedup();
                 Found::Socket { files: known, handle: None }
@@ -244,8 +246,7 @@ fn found_at(handle: OwnedFd) -> Found {
 /// Returns the device of the mount that an open file is on: field 3 of its line in mountinfo (proc_pid_mountinfo(5)).
 fn mount_device(handle: BorrowedFd<'_>) -> Option<(u32, u32)> {
     let info = procfs::read_at(CWD, format!("/proc/thread-self/fdinfo/{}", handle.as_raw_fd()), 4096).ok()?;
-    let mount = info.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?;
-    device_of_mount(&mounts_of(Path::new("/"))?, mount.trim_ascii())
+    device_of_mount(&mounts_of(Path::new("/"))?, proc_fd::mount_number(&info)?)
 }
 
 /// Reads the mounts among which a path is: those of its process if it is below a process in /proc.
@@ -254,21 +255,6 @@ fn mounts_of(path: &Path) -> Option<Vec<u8>> {
     let process = below.filter(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit));
     let table = Path::new("/proc").join(process.unwrap_or("thread-self".as_ref())).join("mountinfo");
     procfs::read_at(CWD, table, LONGEST_MOUNTS).ok()
-}
-
-fn digits(number: u64) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-fn device_of_mount(mounts: &[u8], mount: &[u8]) -> Option<(u32, u32)> {
-    mounts.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        if fields.next()? != mount {
-            return None;
-        }
-        let (major, minor) = std::str::from_utf8(fields.nth(1)?).ok()?.split_once(':')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    })
 }
 
 /// Whether the kernel has a socket bound to a file.
@@ -333,16 +319,6 @@ mod tests {
         assert_eq!(is_bound(open("stream").as_fd()), Bound::Absent);
         assert_eq!(is_bound(open("datagrams").as_fd()), Bound::Absent);
         std::fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn a_mount_has_the_device_of_its_file_system() {
-        let table =
-            b"22 1 0:25 / / rw,relatime shared:1 - btrfs /dev/vda rw\n30 22 254:3 / /x rw - ext4 y rw\n";
-        assert_eq!(device_of_mount(table, b"30"), Some((254, 3)));
-        assert_eq!(device_of_mount(table, b"22"), Some((0, 25)));
-        assert_eq!(device_of_mount(table, b"2"), None);
-        assert_eq!(device_of_mount(b"22 1 x / /\ntorn", b"22"), None);
     }
 
     #[test]

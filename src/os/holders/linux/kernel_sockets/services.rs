@@ -17,6 +17,7 @@ use crate::os::parse::linux::kernel_sockets::service_files::{
     RdmaDevice, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
 };
 use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket, reported};
+use crate::os::parse::linux::mountinfo::has_nfs_4_0;
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
 const ROCE_PORT: u16 = 4791;
@@ -134,8 +135,7 @@ fn lockd() -> Vec<Claim> {
 /// Returns the port of the callback service of NFS 4.0 mounts. Only an administrator's choice of its port is reported.
 fn nfs_callback() -> Option<Claim> {
     let mounts = read("/proc/thread-self/mountinfo")?;
-    let is_4_0 = |line: &[u8]| contains(line, b" - nfs4 ") && contains(line, b"vers=4.0,");
-    if !mounts.split(|byte| *byte == b'\n').any(is_4_0) {
+    if !has_nfs_4_0(&mounts) {
         return None;
     }
     let port = read("/sys/module/nfs/parameters/callback_tcpport").and_then(|bytes| number(&bytes));
@@ -148,10 +148,6 @@ fn nfs_callback() -> Option<Claim> {
         strength: if port.is_some() { Strength::Reported } else { Strength::Possible },
         kernel: kernel_socket(KernelSocketKind::NfsCallback),
     })
-}
-
-fn contains(line: &[u8], part: &[u8]) -> bool {
-    line.windows(part.len()).any(|window| window == part)
 }
 
 /// Returns whether the kernel runs a thread of this name. Kernel threads are children of process 2.
