@@ -15,7 +15,7 @@ use tables::{CommonUse, Path as SocketPath, Registered};
 const SUPPORTED: [(&str, &str); 3] = [("Linux", "linux"), ("macOS", "macos"), ("Windows", "windows")];
 
 const REGISTRY: &str = "data/iana.tsv";
-const CONVENTIONAL: &str = "data/conventional.tsv";
+const COMMON_USES: &str = "data/common_uses.tsv";
 const SOCKETS: &str = "data/sockets.tsv";
 
 #[expect(clippy::print_stdout, reason = "a build script talks to cargo by it")]
@@ -29,16 +29,16 @@ fn main() -> Result<(), String> {
         );
         return Ok(());
     }
-    for file in [REGISTRY, CONVENTIONAL, SOCKETS, "build"] {
+    for file in [REGISTRY, COMMON_USES, SOCKETS, "build"] {
         println!("cargo::rerun-if-changed={file}");
     }
     let read = |file: &str| fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
-    let (registry, conventional) = (read(REGISTRY)?, read(CONVENTIONAL)?);
+    let (registry, common_uses) = (read(REGISTRY)?, read(COMMON_USES)?);
     let mut rows = tables::registry(REGISTRY, &registry)?;
     // Single ports are found by binary search; ranges are few.
     rows.sort_by_key(|row| row.first != row.last);
     let mut out = registry_to_rust(&rows)?;
-    out.push_str(&conventional_to_rust(&tables::conventional(CONVENTIONAL, &conventional)?));
+    out.push_str(&common_uses_to_rust(&tables::common_uses(COMMON_USES, &common_uses)?));
     out.push_str(&sockets_to_rust(&tables::sockets(SOCKETS, &read(SOCKETS)?)?));
     let folder = env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR to build scripts")?;
     let made = Path::new(&folder).join("tables.rs");
@@ -88,7 +88,7 @@ fn registry_to_rust(rows: &[Registered<'_>]) -> Result<String, String> {
     ))
 }
 
-fn conventional_to_rust(rows: &[CommonUse<'_>]) -> String {
+fn common_uses_to_rust(rows: &[CommonUse<'_>]) -> String {
     let mut out = format!("pub(super) static USES: [CommonUse; {}] = [", rows.len());
     for row in rows {
         // The registry's own entries are not repeated.

@@ -13,7 +13,7 @@ pub(crate) struct Registered<'a> {
     pub(crate) description: &'a str,
 }
 
-/// One row of `conventional.tsv`.
+/// One row of `common_uses.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommonUse<'a> {
     pub(crate) first: u16,
@@ -86,7 +86,7 @@ pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'
 }
 
 /// The rows of common uses, ascending.
-pub(crate) fn conventional<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse<'a>>, String> {
+pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse<'a>>, String> {
     let mut rows: Vec<CommonUse<'a>> = Vec::new();
     let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus\tprograms";
     for (line, row) in lines(file, text, header)? {

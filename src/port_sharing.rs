@@ -81,7 +81,7 @@ pub(crate) fn answering(
     if *os != System::Linux {
         return Some(match equal.as_slice() {
             [(only, _)] => Answering::One(*only, Decided::ByAddress),
-            several => Answering::Unclear(places(several)),
+            several => Answering::Unclear(indices(several)),
         });
     }
     let is_udp = equal.iter().any(|(_, socket)| socket.protocol == Protocol::Udp);
@@ -103,7 +103,7 @@ pub(crate) fn answering(
     })
 }
 
-fn places(sockets: &[(usize, &Socket)]) -> Vec<usize> {
+fn indices(sockets: &[(usize, &Socket)]) -> Vec<usize> {
     sockets.iter().map(|(at, _)| *at).collect()
 }
 
@@ -118,11 +118,11 @@ fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Answering {
     let Some((_, chosen)) = equal.first() else { return Answering::Unclear(Vec::new()) };
     let chosen = group(chosen);
     match (chosen.as_slice(), chosen.len() == equal.len()) {
-        (_, false) if !in_order => Answering::Unclear(places(equal)),
+        (_, false) if !in_order => Answering::Unclear(indices(equal)),
         ([(only, _)], true) => Answering::One(*only, Decided::ByAddress),
         ([(only, socket)], false) if is_ipv6(&&(*only, *socket)) => Answering::One(*only, Decided::First),
         ([(only, _)], false) => Answering::One(*only, Decided::Last),
-        (several, _) => Answering::Spread(places(several)),
+        (several, _) => Answering::Spread(indices(several)),
     }
 }
 
@@ -137,7 +137,7 @@ fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Answering {
     match equal.as_slice() {
         [(only, _)] => Answering::One(*only, Decided::ByAddress),
         [(first, _), ..] if in_order => Answering::One(*first, Decided::Last),
-        several => Answering::Unclear(places(several)),
+        several => Answering::Unclear(indices(several)),
     }
 }
 

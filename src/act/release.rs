@@ -115,7 +115,7 @@ pub enum StepAction {
     Kill,
     /// Its container was stopped.
     StopContainer,
-    /// The supervisor that restarts it was told to stop it.
+    /// Its supervisor was asked to stop it.
     StopSupervised,
     /// Its service was stopped.
     StopService,

@@ -6,19 +6,19 @@ use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Prot
 use crate::port_info::{program_names, socket_paths, windows};
 use crate::program_label::forwards;
 
-/// A port that one kind of server has so firmly that another holder is a surprise.
-struct Strong {
+/// A port that one kind of server uses almost exclusively, so that another holder is unexpected.
+struct DedicatedPort {
     port: u16,
-    /// The server, as in "5432 is PostgreSQL's".
-    whose: &'static str,
+    /// The name of the server, as in "5432 is PostgreSQL's".
+    server: &'static str,
     /// The names of its servers, its proxies and its own tools.
     holders: &'static [&'static str],
 }
 
-const STRONG: [Strong; 7] = [
-    Strong {
+const DEDICATED_PORTS: [DedicatedPort; 7] = [
+    DedicatedPort {
         port: 22,
-        whose: "SSH",
+        server: "SSH",
         holders: &[
             "dropbear",
             "endlessh",
@@ -31,10 +31,14 @@ const STRONG: [Strong; 7] = [
             "tinysshd",
         ],
     },
-    Strong { port: 1433, whose: "Microsoft SQL Server", holders: &["sqlservr", "babelfish", "postgres"] },
-    Strong {
+    DedicatedPort {
+        port: 1433,
+        server: "Microsoft SQL Server",
+        holders: &["sqlservr", "babelfish", "postgres"],
+    },
+    DedicatedPort {
         port: 3306,
-        whose: "MySQL",
+        server: "MySQL",
         holders: &[
             "mysqld",
             "mariadbd",
@@ -47,9 +51,9 @@ const STRONG: [Strong; 7] = [
             "dolt",
         ],
     },
-    Strong {
+    DedicatedPort {
         port: 5432,
-        whose: "PostgreSQL",
+        server: "PostgreSQL",
         holders: &[
             "postgres",
             "postmaster",
@@ -65,9 +69,9 @@ const STRONG: [Strong; 7] = [
             "yb-tserver",
         ],
     },
-    Strong {
+    DedicatedPort {
         port: 6379,
-        whose: "Redis",
+        server: "Redis",
         holders: &[
             "redis-",
             "valkey-",
@@ -80,8 +84,8 @@ const STRONG: [Strong; 7] = [
             "memurai",
         ],
     },
-    Strong { port: 11211, whose: "memcached", holders: &["memcached", "mcrouter", "nutcracker"] },
-    Strong { port: 27017, whose: "MongoDB", holders: &["mongod", "mongos", "ferretdb"] },
+    DedicatedPort { port: 11211, server: "memcached", holders: &["memcached", "mcrouter", "nutcracker"] },
+    DedicatedPort { port: 27017, server: "MongoDB", holders: &["mongod", "mongos", "ferretdb"] },
 ];
 
 /// The starts of the names of programs that hold a port for another one. They contradict nothing.
@@ -171,12 +175,12 @@ pub(crate) fn note(listener: &Listener, os: &System) -> Option<Note> {
         let tool = socket_paths::by_path(path.as_bytes(), &names)?;
         return Some(Note::DefaultPath { program: tool.into() });
     }
-    if !listener.holders.is_empty() && listener.holders.iter().all(|holder| is(holder, "wineserver")) {
+    if !listener.holders.is_empty() && listener.holders.iter().all(|holder| is_named(holder, "wineserver")) {
         return Some(Note::Wineserver);
     }
     let port = socket.endpoint.port().filter(|_| socket.protocol == Protocol::Tcp && socket.is_listener())?;
-    let seen = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
-    if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(seen) {
+    let is_observed = |holder: &Holder| matches!(holder.evidence, Evidence::Descriptor | Evidence::Table);
+    if listener.holders.is_empty() || listener.unseen.is_some() || !listener.holders.iter().all(is_observed) {
         return None;
     }
     risk(listener, port)
@@ -194,7 +198,7 @@ fn risk(listener: &Listener, port: u16) -> Option<Note> {
         return None;
     }
     let held_by =
-        |names: &[&str]| listener.holders.iter().any(|holder| names.iter().any(|one| is(holder, one)));
+        |names: &[&str]| listener.holders.iter().any(|holder| names.iter().any(|one| is_named(holder, one)));
     let command_says = |word: &str| {
         let arguments = || listener.holders.iter().flat_map(|holder| holder.process.command.iter().flatten());
         arguments().any(|argument| argument.to_string_lossy().contains(word))
@@ -225,25 +229,27 @@ fn forwarded(listener: &Listener, port: u16) -> Option<Note> {
 }
 
 fn airplay(listener: &Listener, port: u16, os: &System) -> Option<Note> {
-    let receiver =
-        listener.holders.iter().any(|holder| is(holder, "controlcenter") || is(holder, "controlce"));
+    let receiver = listener
+        .holders
+        .iter()
+        .any(|holder| is_named(holder, "controlcenter") || is_named(holder, "controlce"));
     (*os == System::Macos && matches!(port, 5000 | 7000) && receiver).then_some(Note::AirPlay { port })
 }
 
 fn contradiction(listener: &Listener, port: u16) -> Option<Note> {
-    let strong = STRONG.iter().find(|strong| strong.port == port)?;
+    let dedicated = DEDICATED_PORTS.iter().find(|dedicated| dedicated.port == port)?;
     let known = |holder: &Holder| {
-        let names = strong.holders.iter().chain(&FORWARDERS);
+        let names = dedicated.holders.iter().chain(&FORWARDERS);
         let name = name(holder);
         let own = names.into_iter().any(|one| name.starts_with(one));
         // A short name is none that others begin with.
         own || matches!(name.as_str(), "nc" | "netcat" | "erl" | "tor" | "redir")
     };
     let first = listener.holders.first().filter(|_| !listener.holders.iter().any(known))?;
-    Some(Note::UnexpectedHolder { port, usual: strong.whose.into(), holder: first.process.name.clone() })
+    Some(Note::UnexpectedHolder { port, usual: dedicated.server.into(), holder: first.process.name.clone() })
 }
 
-fn is(holder: &Holder, wanted: &str) -> bool {
+fn is_named(holder: &Holder, wanted: &str) -> bool {
     name(holder) == wanted
 }
 

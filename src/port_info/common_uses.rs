@@ -1,4 +1,4 @@
-//! What commonly listens on a port, whether or not the registry agrees: the rows of `data/conventional.tsv`.
+//! What commonly listens on a port, whether or not the registry agrees: the rows of `data/common_uses.tsv`.
 
 use super::registry::bit;
 use super::tables::{CommonUse, USES};

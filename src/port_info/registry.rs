@@ -10,17 +10,17 @@ use crate::model::Protocol;
 
 impl Row {
     fn name(self) -> &'static str {
-        let at = self.place();
+        let at = self.text_offset();
         TEXT.get(at..at + usize::from(self.2)).unwrap_or_default()
     }
 
     fn description(self) -> &'static str {
-        let at = self.place() + usize::from(self.2);
+        let at = self.text_offset() + usize::from(self.2);
         let [.., length] = self.3.to_be_bytes();
         TEXT.get(at..at + usize::from(length)).unwrap_or_default()
     }
 
-    fn place(self) -> usize {
+    fn text_offset(self) -> usize {
         usize::try_from(self.3 >> 8).unwrap_or_default()
     }
 
@@ -109,25 +109,26 @@ fn neighbour(port: u16) -> Neighbour {
     Neighbour { port, protocols, names }
 }
 
-/// Numbers of the rows that have names are [`BY_NAME`], ports before ranges, in order of the names in lower case.
 /// Returns the ports of a service. Case is ignored.
-pub(super) fn places(name: &str) -> Vec<(RangeInclusive<u16>, Vec<Protocol>)> {
+///
+/// [`BY_NAME`] has the numbers of the rows with names, ports before ranges, in order of the names in lower case.
+pub(super) fn ports_of(name: &str) -> Vec<(RangeInclusive<u16>, Vec<Protocol>)> {
     let compare = |number: &u16| compare(named_row(*number).map_or("", |(row, _)| row.name()), name);
     let start = BY_NAME.partition_point(|number| compare(number) == Ordering::Less);
     let same = BY_NAME.iter().skip(start).take_while(|number| compare(number) == Ordering::Equal);
-    let mut places: Vec<(RangeInclusive<u16>, Vec<Protocol>)> = Vec::new();
+    let mut found: Vec<(RangeInclusive<u16>, Vec<Protocol>)> = Vec::new();
     for (row, last) in same.filter_map(|number| named_row(*number)) {
         let ports = row.0..=last;
-        match places.iter_mut().find(|(known, _)| *known == ports) {
+        match found.iter_mut().find(|(known, _)| *known == ports) {
             Some((_, protocols)) => protocols.extend(row.protocols()),
-            None => places.push((ports, row.protocols().collect())),
+            None => found.push((ports, row.protocols().collect())),
         }
     }
-    for (_, protocols) in &mut places {
+    for (_, protocols) in &mut found {
         protocols.sort_unstable();
         protocols.dedup();
     }
-    places
+    found
 }
 
 /// Returns every name with its port, in order of the names. A name appears once for each of its rows.

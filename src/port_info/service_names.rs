@@ -23,7 +23,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 /// Returns the ports of a name in the registry, of one protocol or of all.
 pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
     let mut all = Vec::new();
-    for (ports, mut protocols) in registry::places(name) {
+    for (ports, mut protocols) in registry::ports_of(name) {
         if let Some(wanted) = wanted {
             protocols.retain(|protocol| *protocol == wanted);
         } else if [Protocol::Tcp, Protocol::Udp].iter().all(|both| protocols.contains(both)) {

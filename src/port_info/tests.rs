@@ -9,7 +9,7 @@ use super::*;
 mod files;
 
 const REGISTRY: &str = include_str!("../../data/iana.tsv");
-const CONVENTIONAL: &str = include_str!("../../data/conventional.tsv");
+const COMMON_USES: &str = include_str!("../../data/common_uses.tsv");
 const SOCKETS: &str = include_str!("../../data/sockets.tsv");
 
 fn rows() -> Vec<files::Registered<'static>> {
@@ -42,7 +42,7 @@ fn the_tables_are_as_many_rows_as_their_page_says() {
         }
     }
     assert_eq!(keys.values().filter(|names| **names > 1).count(), 44);
-    assert_eq!(files::conventional("data/conventional.tsv", CONVENTIONAL).unwrap().len(), 241);
+    assert_eq!(files::common_uses("data/common_uses.tsv", COMMON_USES).unwrap().len(), 241);
     assert_eq!(files::sockets("data/sockets.tsv", SOCKETS).unwrap().len(), 54);
 }
 
@@ -118,7 +118,7 @@ fn port_10309_is_nobodys() {
 }
 
 #[test]
-fn all_live_names_are_told() {
+fn all_live_names_are_parsed() {
     assert_eq!(names(2049, Protocol::Tcp), ["shilp", "nfs"]);
     assert_eq!(names(80, Protocol::Tcp), ["http", "www", "www-http"]);
     assert_eq!(names(465, Protocol::Tcp).len(), 2);
@@ -148,7 +148,7 @@ fn reserved_unassigned_and_dynamic() {
 
 #[test]
 fn where_the_table_of_uses_says_that_the_registry_agrees_it_does() {
-    for row in files::conventional("data/conventional.tsv", CONVENTIONAL).unwrap() {
+    for row in files::common_uses("data/common_uses.tsv", COMMON_USES).unwrap() {
         let protocol = PROTOCOLS[row.protocols.trailing_zeros() as usize];
         if row.status == "iana" {
             let known = names(row.first, protocol).join(",");
@@ -230,5 +230,5 @@ fn complaints_about_tables_name_file_and_line() {
         let error = files::sockets("f", &format!("{header}{rows}\n")).unwrap_err();
         assert!(error.starts_with(start), "{rows:?}: {error}");
     }
-    assert!(files::conventional("f", "port\n").unwrap_err().starts_with("f:1: "));
+    assert!(files::common_uses("f", "port\n").unwrap_err().starts_with("f:1: "));
 }

@@ -30,7 +30,7 @@ enum Command {
     /// Another word before the script.
     Before(&'static str),
     /// A command that is part of the label, with the next word: `deno task dev`.
-    Told(&'static str),
+    InLabel(&'static str),
 }
 
 /// An interpreter without options, as a base for the others.
@@ -98,7 +98,7 @@ const INTERPRETERS: [Interpreter; 12] = [
             "--tsconfig-override",
         ],
         long_code: &["--eval", "--print", "install", "add", "test", "repl"],
-        commands: &[Command::Told("run"), Command::Told("x")],
+        commands: &[Command::InLabel("run"), Command::InLabel("x")],
         ..PLAIN
     },
     Interpreter {
@@ -118,7 +118,7 @@ const INTERPRETERS: [Interpreter; 12] = [
             "--seed",
         ],
         long_code: &["eval", "repl", "lsp", "test", "bench", "jupyter", "install", "compile"],
-        commands: &[Command::Before("run"), Command::Before("serve"), Command::Told("task")],
+        commands: &[Command::Before("run"), Command::Before("serve"), Command::InLabel("task")],
         ..PLAIN
     },
     Interpreter {
@@ -160,7 +160,7 @@ const INTERPRETERS: [Interpreter; 12] = [
         language: Language::Dotnet,
         names: &["dotnet"],
         long: &["--additionalprobingpath", "--depsfile", "--runtimeconfig", "--fx-version", "--roll-forward"],
-        commands: &[Command::Before("exec"), Command::Told("run"), Command::Told("watch")],
+        commands: &[Command::Before("exec"), Command::InLabel("run"), Command::InLabel("watch")],
         ..PLAIN
     },
     Interpreter {
@@ -237,7 +237,7 @@ impl Interpreter {
                     Letters::Start(start) => return start,
                 }
             } else if let Some(command) = commands.iter().find(|command| command.word().as_bytes() == *word) {
-                if let Command::Told(word) = command {
+                if let Command::InLabel(word) = command {
                     return self.command_label(word, rest);
                 }
                 commands = &[];
@@ -326,7 +326,7 @@ enum Letters<'a> {
 
 impl Command {
     fn word(self) -> &'static str {
-        let (Command::Before(word) | Command::Told(word)) = self;
+        let (Command::Before(word) | Command::InLabel(word)) = self;
         word
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn start<'a>(arguments: &'a [&'a [u8]]) -> Option<Start<'a>> {
         if *word == b"-jar" {
             let (jar, arguments) = rest.split_first()?;
             return Some(
-                known(file_name(jar), arguments).unwrap_or_else(|| Start::Named(file_name(jar).to_vec())),
+                tool_start(file_name(jar), arguments)
+                    .unwrap_or_else(|| Start::Named(file_name(jar).to_vec())),
             );
         }
         if matches!(*word, b"-m" | b"--module") {
@@ -131,7 +132,7 @@ const COMMON_CLASSES: [&str; 14] = [
 /// Returns the label of a class, its last name as in jps(1): `com.example.Shop`, `shop/com.example.Shop`. A common name keeps
 /// its package: `shop.Main`.
 fn class<'a>(full: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
-    if let Some(tool) = known(full, arguments) {
+    if let Some(tool) = tool_start(full, arguments) {
         return Some(tool);
     }
     let mut parts = full.rsplit(|byte| matches!(byte, b'.' | b'/'));
@@ -143,6 +144,6 @@ fn class<'a>(full: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
     }))
 }
 
-fn known<'a>(name: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
+fn tool_start<'a>(name: &[u8], arguments: &[&[u8]]) -> Option<Start<'a>> {
     tools::exact(Language::Java, name).map(|tool| Start::Named(tool.with(name, arguments)))
 }

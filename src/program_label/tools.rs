@@ -10,12 +10,12 @@ pub(super) struct Tool {
     name: &'static str,
     /// Other names of its file, its package, its module or its main class.
     also: &'static [&'static str],
-    carries: Carries,
+    arguments: LabelArguments,
 }
 
 /// The arguments that are part of the label.
 #[derive(Debug)]
-enum Carries {
+enum LabelArguments {
     Nothing,
     /// The first one, if it is one of these. The file may have that name instead.
     Known(&'static [&'static str]),
@@ -29,13 +29,13 @@ enum Carries {
     Chosen(&'static [&'static str]),
 }
 
-use Carries::{Application, Chosen, File, Known, Nothing, Word};
+use LabelArguments::{Application, Chosen, File, Known, Nothing, Word};
 
-const fn tool(name: &'static str, also: &'static [&'static str], carries: Carries) -> Tool {
-    Tool { name, also, carries }
+const fn tool(name: &'static str, also: &'static [&'static str], arguments: LabelArguments) -> Tool {
+    Tool { name, also, arguments }
 }
 
-const SERVE: Carries =
+const SERVE: LabelArguments =
     Known(&["dev", "develop", "serve", "server", "start", "preview", "build", "watch", "test"]);
 
 const JAVASCRIPT: &[Tool] = &[
@@ -284,7 +284,7 @@ impl Tool {
     pub(super) fn with(&self, file: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
         let first = arguments.first().copied().and_then(short);
         let mut words = vec![self.name.as_bytes()];
-        match &self.carries {
+        match &self.arguments {
             Nothing => {}
             Known(known) => {
                 let is = |word: &&[u8]| known.iter().any(|known| known.as_bytes() == *word);

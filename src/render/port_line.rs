@@ -9,9 +9,10 @@ use crate::port_info::{Assignment, Registration, Use, UseStatus};
 /// A use of more ports than this says little of any of them.
 pub(super) const NARROW: u16 = 100;
 
-/// The card's line: `5432/tcp is PostgreSQL's (IANA: postgresql)`. `os` is the machine's own, whose uses count;
-/// `automatic` the ports it gives out by itself, where they are known; `names` those of the programs that hold it. A use
-/// by one of them is told, and no other.
+/// Returns the value of a card's line `port`: `5432/tcp is PostgreSQL's (IANA: postgresql)`.
+///
+/// Uses on other systems than `os` do not count. `automatic` is the machine's ephemeral range, if it is known. `names` are
+/// the programs that hold the port: if one of them commonly uses it, only that use is named.
 pub(crate) fn port_line(
     port: u16,
     protocol: Protocol,
@@ -30,13 +31,13 @@ pub(crate) fn port_line(
     let mut uses: Vec<&Use> = about.uses.iter().filter(fits).collect();
     let own: Vec<&Use> = uses.iter().copied().filter(|one| one.is_by(names)).collect();
     if let Some(best) = own.first() {
-        // Who holds it is known, and so is that it does by default: nobody else is worth a word.
+        // The holder uses the port by default: other uses are not named.
         if best.status != UseStatus::Iana {
             return format!("{subject} is by default {}", best.tool);
         }
         uses = own;
     } else if crate::port_info::is_known_program(names) {
-        // One whose ports are known, on another one: what else is common there is not what is there.
+        // The holder is a known program on an unusual port: common uses of that port do not explain it.
         uses.retain(|one| one.status == UseStatus::Iana);
     }
     let range = about.range.as_str();
@@ -66,7 +67,7 @@ pub(crate) fn port_line(
     }
 }
 
-/// "is PostgreSQL's", "is by default Python http.server, among others", "is commonly Grafana".
+/// Returns the phrase for the best documented uses: "is PostgreSQL's", "is by default Python http.server, among others", "is commonly Grafana".
 fn used(uses: &[&Use]) -> Option<String> {
     let best = uses.first()?.status;
     let of_best: Vec<&&Use> = uses.iter().filter(|one| one.status == best).collect();
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_line_of_a_card() {
-        for (port, told) in [
+        for (port, expected) in [
             (10309, "registered range, not assigned by IANA"),
             (5432, "5432/tcp is PostgreSQL's (IANA: postgresql)"),
             (2049, "2049/tcp is NFS (IANA: shilp, nfs)"),
@@ -108,7 +109,7 @@ mod tests {
             (10288, "10288/tcp is assigned by IANA to blocks (Blocks)"),
             (6005, "6005/tcp is assigned by IANA to x11, by its range 6000-6063"),
         ] {
-            assert_eq!(tcp(port), told);
+            assert_eq!(tcp(port), expected);
         }
     }
 
@@ -143,9 +144,9 @@ mod tests {
 
     /// What eighty programs open by themselves: the table of November 2026.
     #[test]
-    fn the_port_of_a_program_is_told_as_its_own() {
+    fn the_default_port_of_a_program_is_named() {
         use Protocol::{Tcp, Udp};
-        for (name, script, protocol, port, told) in [
+        for (name, script, protocol, port, expected) in [
             ("gunicorn", "gunicorn app:app", Tcp, 8000, "is by default Gunicorn"),
             ("uvicorn", "uvicorn app:app", Tcp, 8000, "is by default Uvicorn"),
             ("granian", "granian app:app", Tcp, 8000, "is by default Granian"),
@@ -225,12 +226,12 @@ mod tests {
         ] {
             let names = [name.as_bytes(), script.as_bytes()];
             let line = port_line(port, protocol, &System::Linux, None, &names);
-            assert!(line.starts_with(&format!("{port}/{} {told}", protocol.as_str())), "{name}: {line}");
+            assert!(line.starts_with(&format!("{port}/{} {expected}", protocol.as_str())), "{name}: {line}");
             assert!(
-                told.contains("Plotly")
-                    || told.contains("Node.js")
-                    || told.contains("MySQL")
-                    || line.ends_with(told),
+                expected.contains("Plotly")
+                    || expected.contains("Node.js")
+                    || expected.contains("MySQL")
+                    || line.ends_with(expected),
                 "{name}: {line}"
             );
         }

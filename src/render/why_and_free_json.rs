@@ -77,7 +77,7 @@ impl From<&Shared> for SharedJson {
 #[derive(Serialize)]
 struct SeveralJson<'a> {
     schema: &'static str,
-    /// Whether all of them are free; `null` where that could not be told.
+    /// Whether all of them are free. `null` if that could not be determined.
     free: Option<bool>,
     ports: Vec<FreeJson<'a>>,
 }
@@ -91,7 +91,7 @@ struct FreeJson<'a> {
     /// For a refused plan: the commands, as words, that free the port instead.
     instead: Vec<Vec<String>>,
     done: Vec<DoneStepJson<'a>>,
-    /// Whether it is free at the end; `null` where that could not be told.
+    /// Whether it is free at the end. `null` if that could not be determined.
     free: Option<bool>,
     came_back: bool,
     watched_ms: Option<u64>,
@@ -210,7 +210,7 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
     {
         return write_document(&only, out);
     }
-    // One that is held decides, whatever could not be told of the others.
+    // One that is held decides, even if others could not be determined.
     let each: Vec<Option<bool>> = outcomes.iter().map(is_free).collect();
     let free = match each.contains(&Some(false)) {
         true => Some(false),
@@ -219,7 +219,7 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
     write_document(&SeveralJson { schema: SCHEMA, free, ports }, out)
 }
 
-/// Whether a port is free; `None` where that could not be told.
+/// Returns whether a port is free. `None` if that could not be determined.
 fn is_free(outcome: &Outcome) -> Option<bool> {
     match &outcome.obstacle {
         None => Some(true),

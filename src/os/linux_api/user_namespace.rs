@@ -44,8 +44,8 @@ impl OverflowUid {
     /// Returns the overflow uid of this process's user namespace. `None` if every user has a number in it.
     pub(in crate::os) fn current() -> Option<OverflowUid> {
         let namespace = current()?;
-        let told = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
-        let uid = told.and_then(|uid| uid.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW);
+        let content = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+        let uid = content.and_then(|uid| uid.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW);
         OverflowUid::from_map(&namespace.users, uid)
     }
 

@@ -124,10 +124,10 @@ pub(crate) fn hidden_program(process: &Process) -> Option<&[u8]> {
         let argument = argument.file_name();
         argument == name || (name.len() == LONGEST_COMM && argument.starts_with(name))
     };
-    let told = begins(name, own)
+    let names_it = begins(name, own)
         || (!name.is_empty() && begins(file, name))
         || process.command.iter().flatten().any(is_argument);
-    (!told && !own.is_empty()).then_some(file)
+    (!names_it && !own.is_empty()).then_some(file)
 }
 
 /// Removes the version: `python3.11` becomes `python`.

@@ -19,8 +19,9 @@ pub(in crate::os) fn service_of(
     let looks_after_one: [&[u8]; 4] = [b"runsv", b"s6-supervise", b"supervise", b"supervise-daemon"];
     let name = name.as_bytes().strip_suffix(b"/").unwrap_or(name.as_bytes());
     let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let told = looks_after_one.contains(&program.file_name()) && !name.is_empty() && !name.starts_with(b"-");
-    (told && name != b"." && name != b"..").then(|| (manager, name.into()))
+    let names_service =
+        looks_after_one.contains(&program.file_name()) && !name.is_empty() && !name.starts_with(b"-");
+    (names_service && name != b"." && name != b"..").then(|| (manager, name.into()))
 }
 
 #[cfg(test)]

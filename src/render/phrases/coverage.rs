@@ -15,11 +15,11 @@ pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {
 /// Returns what selections cover, each of which narrows the one before: "tcp and udp listeners on ports 1-10".
 pub(crate) fn covered(asked: &[Selection]) -> String {
     let questions: Vec<String> = match asked {
-        [] => vec![question(&Selection::default())],
+        [] => vec![query_phrase(&Selection::default())],
         // One that narrows nothing says nothing.
         several => {
-            let told = several.iter().enumerate().filter(|(at, one)| *at == 0 || !one.is_plain());
-            told.map(|(_, one)| question(one)).collect()
+            let stated = several.iter().enumerate().filter(|(at, one)| *at == 0 || !one.is_plain());
+            stated.map(|(_, one)| query_phrase(one)).collect()
         }
     };
     questions.join("; of these, ")
@@ -54,7 +54,7 @@ impl fmt::Display for UserName {
     }
 }
 
-fn question(asked: &Selection) -> String {
+fn query_phrase(asked: &Selection) -> String {
     let named = |protocol: &Protocol| asked.protocols.contains(protocol);
     let mut protocols: Vec<Protocol> =
         [Protocol::Tcp, Protocol::Udp].into_iter().filter(|protocol| asked.wants(*protocol)).collect();

@@ -18,8 +18,8 @@ pub(crate) fn project(project: &Project, asker: &Asker) -> String {
 pub(crate) fn checked_out(project: &Project) -> Option<String> {
     let head = project.head.as_ref().map(ToString::to_string);
     let worktree = project.worktree.as_ref().map(|worktree| format!("worktree {}", escape(worktree)));
-    let told: Vec<String> = head.into_iter().chain(worktree).collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    let described: Vec<String> = head.into_iter().chain(worktree).collect();
+    (!described.is_empty()).then(|| described.join(", "))
 }
 
 /// Returns what distinguishes a listener from others of the same process name: container, service, project,
@@ -114,13 +114,13 @@ pub(crate) fn conditions(listener: &Listener) -> Option<String> {
         .iter()
         .filter_map(|holder| Some((&holder.process, holder.process.condition.as_ref()?)))
         .collect();
-    let told = |(process, condition): &(&Process, &Condition)| {
+    let described = |(process, condition): &(&Process, &Condition)| {
         let subject = if several { format!("{} is ", process.id.pid) } else { String::new() };
         let helps =
             helps(process).map_or_else(String::new, |resumes| format!("; {}", super::remedy(&resumes)));
         format!("{subject}{}{helps}", super::condition(condition, process))
     };
-    let mut list: Vec<String> = kept.iter().take(MOST).map(told).collect();
+    let mut list: Vec<String> = kept.iter().take(MOST).map(described).collect();
     if kept.len() > MOST {
         list.push(format!("and {} more", kept.len() - MOST));
     }
@@ -134,17 +134,17 @@ mod tests {
 
     #[test]
     fn what_is_checked_out() {
-        let told = |branch: Option<&str>, worktree: Option<&str>| {
+        let described = |branch: Option<&str>, worktree: Option<&str>| {
             let [branch, worktree] = [branch, worktree].map(|text| text.map(Text::from));
             let head = branch.map(GitHead::from_text);
             checked_out(&Project { directory: "/s".into(), marker: ".git".into(), head, worktree })
         };
-        assert_eq!(told(Some("main"), None).as_deref(), Some("branch main"));
-        assert_eq!(told(Some("x"), Some("fix-1")).as_deref(), Some("branch x, worktree fix-1"));
-        assert_eq!(told(None, Some("fix-1")).as_deref(), Some("worktree fix-1"));
-        assert_eq!(told(Some("1a2b3c4d5e"), None).as_deref(), Some("commit 1a2b3c4d5e"));
-        assert_eq!(told(Some("heads/1a2b3c4d5e"), None).as_deref(), Some("branch heads/1a2b3c4d5e"));
-        assert_eq!(told(Some("a\u{1b}[31m"), None).as_deref(), Some("branch a\\x1b[31m"));
-        assert_eq!(told(None, None), None);
+        assert_eq!(described(Some("main"), None).as_deref(), Some("branch main"));
+        assert_eq!(described(Some("x"), Some("fix-1")).as_deref(), Some("branch x, worktree fix-1"));
+        assert_eq!(described(None, Some("fix-1")).as_deref(), Some("worktree fix-1"));
+        assert_eq!(described(Some("1a2b3c4d5e"), None).as_deref(), Some("commit 1a2b3c4d5e"));
+        assert_eq!(described(Some("heads/1a2b3c4d5e"), None).as_deref(), Some("branch heads/1a2b3c4d5e"));
+        assert_eq!(described(Some("a\u{1b}[31m"), None).as_deref(), Some("branch a\\x1b[31m"));
+        assert_eq!(described(None, None), None);
     }
 }

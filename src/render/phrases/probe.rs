@@ -12,7 +12,7 @@ pub(crate) fn probe(probe: &Probe) -> String {
 /// Returns what a probe means together with the socket table.
 pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
     let probe_of = listener.probe.as_ref()?;
-    let told = probe(probe_of);
+    let outcome = probe(probe_of);
     let queue = listener.socket.queue;
     let full = queue.is_some_and(|queue| queue.limit.is_some_and(|limit| queue.waiting > limit));
     let waiting = queue.map_or(0, |queue| queue.waiting);
@@ -39,5 +39,5 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
         }
         Outcome::Failed => "; the connection could not be attempted".to_owned(),
     };
-    Some(format!("{told}{meaning}"))
+    Some(format!("{outcome}{meaning}"))
 }

@@ -23,19 +23,19 @@ fn whom_the_kernel_of_windows_serves() {
     listener.holders[0].process.id.pid = 4;
     let mut observation = observation(IN_USE, IN_USE, vec![listener]);
     observation.os = System::Windows;
-    let told = |observation: &Observation| {
+    let rendered = |observation: &Observation| {
         let verdict = judge(observation.clone());
         assert_eq!(verdict.kind, VerdictKind::Listening);
         (sentences(&verdict.facts).join("; "), sentences(&verdict.advice).join("; "))
     };
-    let (_, advice) = told(&observation);
+    let (_, advice) = rendered(&observation);
     assert!(advice.contains("view=requestq") && !advice.contains("allears free"), "{advice}");
 
     let mut sharing = observation.clone();
     sharing.target.port = 445;
     sharing.sockets[0].socket.endpoint =
         Endpoint::Ip { address: Ipv6Addr::UNSPECIFIED.into(), port: 445, interface: None };
-    let (_, advice) = told(&sharing);
+    let (_, advice) = rendered(&sharing);
     assert!(advice.contains("files") && !advice.contains("netsh"), "{advice}");
 
     let server = |pid, services: &[&str]| Server {
@@ -46,7 +46,7 @@ fn whom_the_kernel_of_windows_serves() {
     let urls: Vec<Text> = (0..6).map(|at| Text::from(format!("HTTP://+:80/{at}/").as_str())).collect();
     observation.served =
         vec![HttpSysUrls { urls, by: vec![server(2688, &["NcHostAgent"]), server(900, &[])] }];
-    let (facts, advice) = told(&observation);
+    let (facts, advice) = rendered(&observation);
     assert!(
         facts.contains(
             "for svchost.exe (pid 2688), the service NcHostAgent and svchost.exe (pid 900): HTTP://+:80/0/, "
@@ -57,7 +57,7 @@ fn whom_the_kernel_of_windows_serves() {
     assert!(!advice.contains("allears free") && !advice.contains("requestq"), "{advice}");
 
     observation.os = System::Linux;
-    let (facts, advice) = told(&observation);
+    let (facts, advice) = rendered(&observation);
     assert!(
         !facts.contains("HTTP.sys") && advice.contains("allears free"),
         "pid 4 is any process: {facts} {advice}"
@@ -67,12 +67,12 @@ fn whom_the_kernel_of_windows_serves() {
 #[test]
 fn services_of_windows_are_stopped_and_not_ended() {
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "svchost.exe");
-    let told = |listener: &Listener| {
+    let rendered = |listener: &Listener| {
         let mut observation = observation(IN_USE, IN_USE, vec![listener.clone()]);
         observation.os = System::Windows;
         sentences(&judge(observation).advice).join("; ")
     };
-    let advice = told(&listener);
+    let advice = rendered(&listener);
     assert!(advice.contains("sc.exe stop") && !advice.contains("allears free"), "{advice}");
     listener.holders[0].process.service = Some(Service {
         manager: "windows".into(),
@@ -81,7 +81,7 @@ fn services_of_windows_are_stopped_and_not_ended() {
         uid: None,
         activates: None,
     });
-    let advice = told(&listener);
+    let advice = rendered(&listener);
     assert!(advice.starts_with("sc.exe stop Dnscache") && !advice.contains("allears free"), "{advice}");
 }
 
@@ -189,7 +189,7 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
 }
 
 #[test]
-fn a_holder_that_does_not_run_is_told() {
+fn a_holder_that_does_not_run_is_reported() {
     let mut listener = held_by(socket("127.0.0.1", None, State::Listen), "server");
     listener.holders[0].process.condition = Some(Condition::Stopped { shell: None });
     let verdict = judge(observation(IN_USE, IN_USE, vec![listener.clone()]));

@@ -24,7 +24,7 @@ pub(in crate::os) fn limits(protocol: Protocol) -> Limits {
             }
         }
     }
-    // Only of connections is it told, which are TCP's.
+    // The ephemeral range is reported for TCP only.
     if protocol == Protocol::Tcp {
         match printed(&["interface", "ipv4", "show", "dynamicport", "tcp"]) {
             Ok(printed) => limits.ephemeral = excluded_ports::dynamic(&printed),

@@ -176,9 +176,9 @@ fn has_ended(process: BorrowedFd<'_>) -> bool {
     let flags = libc::WEXITED | libc::WNOHANG | libc::__WALL;
     // SAFETY: the structure is plain data, and waitid writes to nothing else. The pidfd means this child alone.
     unsafe {
-        let mut told: libc::siginfo_t = std::mem::zeroed();
+        let mut info: libc::siginfo_t = std::mem::zeroed();
         // waitid fails if the child was already reaped by other code.
-        libc::waitid(libc::P_PIDFD, id, &raw mut told, flags) != 0 || told.si_signo == libc::SIGCHLD
+        libc::waitid(libc::P_PIDFD, id, &raw mut info, flags) != 0 || info.si_signo == libc::SIGCHLD
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_namespace_is_told_from_others() {
+    fn the_first_namespace_is_distinguished_from_others() {
         if is_first() != Some(true) {
             eprintln!("skipped: needs the machine's first network namespace");
             return;

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pid_and_what_is_told_twice() {
+    fn text_that_is_no_pid_and_repeated_pids() {
         let text = b"Queue: q\n    Processes:\n        ID: 0, image: C:\\a.exe\n        ID: 7, image: C:\\a.exe\n        \
             ID: 7, image: C:\\a.exe\n        10 more\n        0\n    Peer: 10.0.0.1:443\n    URLs:\n        \
             HTTP://+:80/A/\n        HTTP://+:80/A/\n";

@@ -243,15 +243,15 @@ mod tests {
 
     #[test]
     fn the_interface_is_taken_out_of_the_address() {
-        for (told, shown, scope) in [
+        for (address, shown, scope) in [
             ("fe80:4::1", "fe80::1", Some(4)),
             ("fe80::1", "fe80::1", None),
             ("ff02:b::fb", "ff02::fb", Some(11)),
             ("2001:4::1", "2001:4::1", None),
         ] {
-            let entry = one(&Written::new(told, 5353, None));
-            assert_eq!(entry.socket.endpoint.address(), Some(shown.parse().unwrap()), "{told}");
-            assert_eq!(entry.scope, scope, "{told}");
+            let entry = one(&Written::new(address, 5353, None));
+            assert_eq!(entry.socket.endpoint.address(), Some(shown.parse().unwrap()), "{address}");
+            assert_eq!(entry.scope, scope, "{address}");
         }
     }
 
@@ -378,7 +378,7 @@ mod tests {
                 .collect();
             let whole = list(&groups);
             let read = parse(&whole, Protocol::Tcp).unwrap();
-            let told: Vec<(u16, u64)> = read
+            let parsed: Vec<(u16, u64)> = read
                 .entries
                 .iter()
                 .map(|entry| (entry.socket.endpoint.port().unwrap(), entry.generation))
@@ -389,7 +389,7 @@ mod tests {
                 .map(|(port, _, generation)| (*port, *generation))
                 .collect();
             prop_assert!(read.settled);
-            prop_assert_eq!(told, written);
+            prop_assert_eq!(parsed, written);
             let part = &whole[..cut.index(whole.len())];
             if let Some(part) = parse(part, Protocol::Tcp) {
                 prop_assert!(!part.settled);

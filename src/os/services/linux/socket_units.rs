@@ -152,9 +152,9 @@ impl UnitQuery {
     /// not answer. Since files may belong to inactive units, the result is used only if exactly one unit matches.
     fn unit_of(&mut self, socket: &Socket) -> Option<Text> {
         if self.listening.is_none() {
-            let told = self.ask(Connection::listening);
-            self.by_files = told.is_none();
-            self.listening = Some(told.unwrap_or_else(|| unit_files::listening(self.manager)));
+            let reported = self.ask(Connection::listening);
+            self.by_files = reported.is_none();
+            self.listening = Some(reported.unwrap_or_else(|| unit_files::listening(self.manager)));
         }
         let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(socket));
         let first = units.next()?;
@@ -210,10 +210,10 @@ impl UnitQuery {
         if let Some(known) = self.activates.get(unit) {
             return known.clone();
         }
-        let told = self.ask(|connection| connection.activates(unit));
-        let told = told.unwrap_or_else(|| unit_files::activates(self.manager, unit));
-        self.activates.insert(unit.clone(), told.clone());
-        told
+        let reported = self.ask(|connection| connection.activates(unit));
+        let reported = reported.unwrap_or_else(|| unit_files::activates(self.manager, unit));
+        self.activates.insert(unit.clone(), reported.clone());
+        reported
     }
 
     fn gap(self) -> Option<Gap> {

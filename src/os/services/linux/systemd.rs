@@ -83,9 +83,9 @@ fn is_at(endpoint: &Endpoint, place: &Text) -> bool {
     match endpoint {
         Endpoint::Unix { path } => path.as_ref() == Some(place),
         _ => {
-            let told: Option<std::net::SocketAddr> = place.as_str().and_then(|place| place.parse().ok());
-            told.is_some_and(|told| {
-                Some(told.ip()) == endpoint.address() && Some(told.port()) == endpoint.port()
+            let reported: Option<std::net::SocketAddr> = place.as_str().and_then(|place| place.parse().ok());
+            reported.is_some_and(|reported| {
+                Some(reported.ip()) == endpoint.address() && Some(reported.port()) == endpoint.port()
             })
         }
     }

@@ -112,7 +112,7 @@ mod tests {
         assert!(handle.send(EndSignal::Kill).unwrap());
         child.wait().unwrap();
         assert!(handle.has_ended());
-        assert!(!handle.send(EndSignal::Terminate).unwrap(), "nothing is left to be told");
+        assert!(!handle.send(EndSignal::Terminate).unwrap(), "no process is left to signal");
         assert!(KillHandle::open(ProcessId { pid: child.id(), start: Some(start) }).unwrap().is_none());
     }
 }

@@ -29,10 +29,10 @@ fn properties() {
         body.signature("as");
         body.array(4, |body| ["x.service", ""].iter().for_each(|text| body.text(text)));
     });
-    let told = reply(&texts).unwrap();
-    assert_eq!((told.to, told.refused), (Some(1), false));
-    assert_eq!(told.property_texts().unwrap(), [&b"x.service"[..], b""]);
-    assert_eq!((told.property_flag(), told.property_pairs(), told.units()), (None, None, None));
+    let parsed = reply(&texts).unwrap();
+    assert_eq!((parsed.to, parsed.refused), (Some(1), false));
+    assert_eq!(parsed.property_texts().unwrap(), [&b"x.service"[..], b""]);
+    assert_eq!((parsed.property_flag(), parsed.property_pairs(), parsed.units()), (None, None, None));
     let pairs = answer(METHOD_RETURN, "v", |body| {
         body.signature("a(ss)");
         body.array(8, |body| {

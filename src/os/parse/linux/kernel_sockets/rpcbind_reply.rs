@@ -91,12 +91,12 @@ mod tests {
             (100_021, "tcp6", "::.174.175", "superuser"),
             (100_021, "tcp", "0.0.0.0.8.2", "1000"),
         ]);
-        let told: Vec<_> = lock_manager(&listed)
+        let parsed: Vec<_> = lock_manager(&listed)
             .into_iter()
             .map(|claim| (claim.protocol, claim.port, claim.family))
             .collect();
         assert_eq!(
-            told,
+            parsed,
             [
                 (Protocol::Udp, Some(40771), Some(Family::Ipv4)),
                 (Protocol::Tcp, Some(44719), Some(Family::Ipv6))

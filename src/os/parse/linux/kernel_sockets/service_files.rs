@@ -100,11 +100,11 @@ mod tests {
 
     #[test]
     fn ports_of_the_nfs_server() {
-        let told: Vec<_> = nfsd_portlist(b"tcp 2049\nudp 2050\nrdma 20049\n")
+        let parsed: Vec<_> = nfsd_portlist(b"tcp 2049\nudp 2050\nrdma 20049\n")
             .into_iter()
             .map(|claim| (claim.protocol, claim.port))
             .collect();
-        assert_eq!(told, [(Protocol::Tcp, Some(2049)), (Protocol::Udp, Some(2050))]);
+        assert_eq!(parsed, [(Protocol::Tcp, Some(2049)), (Protocol::Udp, Some(2050))]);
         assert_eq!(nfsd_portlist(b"\n"), []);
     }
 

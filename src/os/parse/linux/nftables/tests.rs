@@ -76,7 +76,7 @@ fn followed(chains: &Chains, port: u16) -> Vec<String> {
     let connection = Connection { protocol: Protocol::Tcp, port, addresses: &addresses };
     let no_sets = |_: u8, _: &[u8], _: &[u8]| None;
     evaluate(chains, connection, &no_sets, &mut found);
-    let told = found.rules.iter().map(|rule| {
+    let rules = found.rules.iter().map(|rule| {
         let addresses: Vec<String> = rule.addresses.iter().map(ToString::to_string).collect();
         let to = rule.to.map_or_else(String::new, |to| to.to_string());
         let port = rule.port.map_or_else(String::new, |port| format!(":{port}"));
@@ -84,7 +84,7 @@ fn followed(chains: &Chains, port: u16) -> Vec<String> {
         format!("{} -> {to}{port}{mark}", addresses.join(","))
     });
     let unread = found.unread.iter().map(|unread| format!("{unread:?}"));
-    told.chain(unread).collect()
+    rules.chain(unread).collect()
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_address_decides() {
 }
 
 #[test]
-fn other_conditions_are_told() {
+fn other_conditions_are_reported() {
     let interface = || is(Field::Other, b"eth0");
     let one = chains(vec![("in", vec![interface(), port(80), redirect(3000)])]);
     assert_eq!(followed(&one, 80), ["192.0.2.1,192.0.2.2 -> :3000?"]);

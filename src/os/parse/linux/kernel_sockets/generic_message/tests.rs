@@ -88,9 +88,9 @@ fn listeners_of_the_nfs_server() {
         |family: &str| format!("9000018008000200746370008400 0100{}", address(family)).replace(' ', "");
     let message = format!("07010000{}{}", listener("0a00"), listener("0200"));
     let claims = read_message(Message::Nfsd, &bytes(&message));
-    let told: Vec<_> = claims.iter().map(|claim| (claim.protocol, claim.port, claim.family)).collect();
+    let parsed: Vec<_> = claims.iter().map(|claim| (claim.protocol, claim.port, claim.family)).collect();
     assert_eq!(
-        told,
+        parsed,
         [(Protocol::Tcp, Some(2049), Some(Family::Ipv6)), (Protocol::Tcp, Some(2049), Some(Family::Ipv4))]
     );
     assert!(claims.iter().all(|claim| claim.bound == Bound::Wildcard));
