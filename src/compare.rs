@@ -18,6 +18,16 @@ use crate::model::{Endpoint, Gap, GapKind, Listener, Protocol, Snapshot, State, 
 use context::CompareContext;
 
 /// How a listener changed.
+///
+/// ```
+/// use allears::{ChangeKind, Query, changes};
+///
+/// let before = Query::new().scan()?;
+/// let after = Query::new().scan()?;
+/// let opened = changes(&before, &after).into_iter().filter(|change| change.kind == ChangeKind::Opened);
+/// println!("{} listeners are new", opened.count());
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChangeKind {
@@ -30,6 +40,12 @@ pub enum ChangeKind {
 }
 
 /// What differs in a listener that both snapshots have.
+///
+/// ```
+/// use allears::Difference;
+///
+/// assert_eq!("holders".parse(), Ok(Difference::Holders));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Difference {

@@ -27,6 +27,16 @@ use crate::model::names::names;
 use crate::model::{Connection, Gap, Listener};
 
 /// The kind of a [`Verdict`].
+///
+/// ```
+/// use allears::{Target, VerdictKind};
+///
+/// let verdict = allears::why(&Target::port(10309)?)?;
+/// if verdict.kind == VerdictKind::TimeWait {
+///     println!("{}", verdict.reason);
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VerdictKind {
@@ -135,6 +145,12 @@ pub struct Shared {
 }
 
 /// How one of several listeners is chosen.
+///
+/// ```
+/// use allears::SharedBy;
+///
+/// assert_eq!("spread".parse(), Ok(SharedBy::Spread));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedBy {

@@ -100,6 +100,12 @@ pub struct SkippedPort {
 }
 
 /// Why a port was passed over.
+///
+/// ```
+/// use allears::SkipReason;
+///
+/// assert_eq!("in-use".parse(), Ok(SkipReason::InUse));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SkipReason {

@@ -122,6 +122,12 @@ pub enum StepAction {
 }
 
 /// What became of a process.
+///
+/// ```
+/// use allears::StepResult;
+///
+/// assert_eq!(StepResult::LetGo.to_string(), "let-go");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StepResult {

@@ -30,6 +30,12 @@ use tables::Tables;
 pub(crate) use targets::WaitTarget;
 
 /// The state of a port that [`wait`](crate::wait) waits for.
+///
+/// ```
+/// use allears::WaitFor;
+///
+/// assert_eq!("listening".parse(), Ok(WaitFor::Listening));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitFor {

@@ -7,6 +7,13 @@ use super::Help;
 use super::names::names;
 
 /// The kind of an error.
+///
+/// ```
+/// use allears::{ErrorKind, Target};
+///
+/// let range: Target = "80-90".parse().expect("it is a range");
+/// assert_eq!(allears::why(&range).unwrap_err().kind(), ErrorKind::Usage);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -31,6 +31,12 @@ pub struct KernelSocket {
 }
 
 /// A part of the Linux kernel that opens sockets by itself.
+///
+/// ```
+/// use allears::KernelSocketKind;
+///
+/// assert_eq!("wireguard".parse(), Ok(KernelSocketKind::Wireguard));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KernelSocketKind {

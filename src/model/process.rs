@@ -65,6 +65,9 @@ pub struct Process {
     /// Its command line. `None` if it could not be read; empty if the process has none.
     pub command: Option<Vec<Text>>,
     /// The script or tool that it runs, if its name is that of an interpreter or a launcher: `vite`, `manage.py runserver`.
+    ///
+    /// It is a name and not a sentence: words of the command line, or those by which a known tool calls itself. A file, a
+    /// module, a jar and a subcommand are not told apart, so it has no type of its own. Escape it before you print it.
     pub script: Option<Text>,
     /// How the script's file has changed since the process started, if the command line has its absolute path. `None` as
     /// for `executable_change`.
@@ -149,6 +152,19 @@ pub struct Parent {
 }
 
 /// How a file from which a process was started has changed. The process still runs the old file; a restart would not.
+///
+/// ```
+/// use allears::{FileChange, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if holder.process.executable_change == Some(FileChange::Replaced) {
+///             println!("a restart of process {} runs another file", holder.process.id.pid);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FileChange {

@@ -117,6 +117,18 @@ pub struct UnixPath {
 }
 
 /// The file at a path of a Unix socket.
+///
+/// ```
+/// use allears::{PathContent, Query, Target};
+///
+/// let target: Target = "/run/no-such.sock".parse().expect("it is a path");
+/// for path in Query::from(target).scan()?.paths {
+///     if path.holds == PathContent::AbandonedSocket {
+///         println!("{} is left over", path.path.to_string_lossy());
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathContent {
@@ -241,6 +253,12 @@ pub struct Probe {
 }
 
 /// The outcome of a connection attempt.
+///
+/// ```
+/// use allears::Outcome;
+///
+/// assert_eq!("refuses".parse(), Ok(Outcome::Refuses));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

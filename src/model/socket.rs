@@ -7,6 +7,12 @@ use super::names::names;
 use super::{Endpoint, Text};
 
 /// A transport protocol.
+///
+/// ```
+/// use allears::Protocol;
+///
+/// assert_eq!("UDP".parse(), Ok(Protocol::Udp));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -25,6 +31,12 @@ pub enum Protocol {
 }
 
 /// An address family.
+///
+/// ```
+/// use allears::Family;
+///
+/// assert_eq!("ipv6".parse(), Ok(Family::Ipv6));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -37,6 +49,15 @@ pub enum Family {
 }
 
 /// The state of a socket.
+///
+/// ```
+/// use allears::{Query, State};
+///
+/// let sockets = Query::new().all(true).scan()?.listeners;
+/// let waiting = sockets.iter().filter(|one| one.socket.state == State::TimeWait);
+/// println!("{} sockets are in TIME_WAIT", waiting.count());
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum State {
@@ -71,6 +92,17 @@ pub enum State {
 }
 
 /// From where a socket can be reached, by its own address. Firewalls are not considered.
+///
+/// ```
+/// use allears::{Exposure, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if listener.socket.exposure() == Exposure::All {
+///         println!("{} is open to the network", listener.socket.endpoint);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exposure {
@@ -107,6 +139,12 @@ pub struct Queue {
 }
 
 /// Why the user of a socket or process is unknown although the system usually reports one. Linux only.
+///
+/// ```
+/// use allears::UnknownUser;
+///
+/// assert_eq!("unmapped".parse(), Ok(UnknownUser::Unmapped));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum UnknownUser {
@@ -167,6 +205,12 @@ pub struct Socket {
 }
 
 /// Where the path leads that a Unix socket was bound to.
+///
+/// ```
+/// use allears::PathTarget;
+///
+/// assert_eq!("other-file".parse(), Ok(PathTarget::OtherFile));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathTarget {

@@ -29,6 +29,17 @@ pub struct Unseen {
 }
 
 /// Why a holder could not be observed.
+///
+/// ```
+/// use allears::{Query, Reason};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if listener.unseen.is_some_and(|unseen| unseen.reason == Reason::Permission) {
+///         println!("run as root to see the holder of {}", listener.socket.endpoint);
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {

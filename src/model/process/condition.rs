@@ -66,6 +66,12 @@ pub struct Freezer {
 }
 
 /// What a frozen cgroup belongs to.
+///
+/// ```
+/// use allears::FreezerScope;
+///
+/// assert_eq!("container".parse(), Ok(FreezerScope::Container));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FreezerScope {

@@ -4,6 +4,19 @@ use crate::model::Process;
 use crate::model::names::names;
 
 /// The evidence that a process holds a socket.
+///
+/// ```
+/// use allears::{Evidence, Query};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     for holder in listener.holders {
+///         if holder.evidence != Evidence::Descriptor {
+///             println!("process {} is known by {}", holder.process.id.pid, holder.evidence);
+///         }
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Evidence {
@@ -102,6 +115,12 @@ names! { Evidence, "evidence":
 }
 
 /// A system call that waits on a file, which keeps the file open.
+///
+/// ```
+/// use allears::Call;
+///
+/// assert_eq!("accept".parse(), Ok(Call::Accept));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Call {
