@@ -11,7 +11,6 @@ pub(crate) mod port_sockets;
 use std::path::{Path, PathBuf};
 
 use crate::enrich::containers::{ContainerLookup, Runtimes};
-use crate::enrich::notes;
 use crate::model::target::Unix;
 use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
 use crate::model::{Selection, Target, Text, UserName};
@@ -300,6 +299,7 @@ impl Query {
             search: self.search,
             ancestors: self.parents || selection.needs_ancestors(),
             thorough: false,
+            notes: true,
             containers: Some(&mut containers),
         };
         let found = pipeline.run(matching, connected)?;
@@ -311,7 +311,6 @@ impl Query {
         let context = FilterContext::of_this_machine(selection, &snapshot.gaps);
         let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
         selection.drop_by_process(&mut snapshot, &context, &unread);
-        notes::add(&mut snapshot);
         snapshot.sort();
         Ok(snapshot)
     }

@@ -2,7 +2,7 @@
 //! Pure. A listener with an unknown holder gets none.
 
 use crate::management::role::{Role, role};
-use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Protocol, Snapshot, System};
+use crate::model::{Evidence, Exposure, Holder, Listener, Note, OpenService, Protocol, System};
 use crate::port_info::{program_names, socket_paths, windows};
 use crate::program_label::forwards;
 
@@ -154,12 +154,11 @@ const FORWARDERS: [&str; 62] = [
     "xinetd",
 ];
 
-/// Adds notes to the listeners that have none.
-pub(crate) fn add(snapshot: &mut Snapshot) {
-    let os = snapshot.os.clone();
-    for listener in &mut snapshot.listeners {
+/// Adds notes to the listeners of a machine with this operating system that have none.
+pub(crate) fn add(listeners: &mut [Listener], os: &System) {
+    for listener in listeners {
         if listener.note.is_none() {
-            listener.note = note(listener, &os);
+            listener.note = note(listener, os);
         }
     }
 }

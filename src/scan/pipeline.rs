@@ -2,7 +2,7 @@
 //! enrich.
 
 use crate::enrich::containers::{ContainerLookup, monitors};
-use crate::enrich::{program_labels, services, users};
+use crate::enrich::{notes, program_labels, services, users};
 use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
 use crate::os::{self, ProgramWords, Row, Unread};
 use crate::port_info;
@@ -18,6 +18,8 @@ pub(super) struct Pipeline<'a, 'r> {
     /// Whether services are also read from managers that were not seen to hold a socket, and from the monitors of
     /// containers. A verdict and a plan need them, a list does not.
     pub(super) thorough: bool,
+    /// Whether notes are added. A list shows them, a verdict does not.
+    pub(super) notes: bool,
     /// Names containers. `None` leaves them unnamed, and no runtime is contacted.
     pub(super) containers: Option<&'a mut ContainerLookup<'r>>,
 }
@@ -38,15 +40,20 @@ struct Joined<'a, 'r> {
     listeners: Vec<Listener>,
     gaps: Vec<Gap>,
     thorough: bool,
+    notes: bool,
     containers: Option<&'a mut ContainerLookup<'r>>,
 }
 
 /// One step: it reads what is known of the listeners and adds facts to it.
 type Step = fn(&mut Joined<'_, '_>);
 
-/// The steps in the order in which they run. A step may use what those before it added. Notes come later: they are made
-/// for listeners that the process filters keep.
-const STEPS: [Step; 4] = [add_services, add_users, add_containers, add_monitors];
+/// The steps in the order in which they run. A step may use what those before it added.
+const STEPS: [Step; 6] =
+    [add_program_labels, add_services, add_users, add_containers, add_monitors, add_notes];
+
+fn add_program_labels(joined: &mut Joined<'_, '_>) {
+    program_labels::add(&mut joined.listeners);
+}
 
 fn add_services(joined: &mut Joined<'_, '_>) {
     joined.gaps.extend(services::add(&mut joined.listeners, joined.thorough));
@@ -72,6 +79,12 @@ fn add_monitors(joined: &mut Joined<'_, '_>) {
     }
 }
 
+fn add_notes(joined: &mut Joined<'_, '_>) {
+    if joined.notes {
+        notes::add(&mut joined.listeners, &os::SYSTEM);
+    }
+}
+
 impl Pipeline<'_, '_> {
     /// Scans the holders of these rows, and of the clients in `connected`, and returns a listener for each row.
     ///
@@ -81,8 +94,7 @@ impl Pipeline<'_, '_> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;
-        let mut facts = os::describe(search.held.iter().flatten().map(|held| &held.process), self.ancestors);
-        program_labels::add(facts.processes.values_mut());
+        let facts = os::describe(search.held.iter().flatten().map(|held| &held.process), self.ancestors);
         let of_clients = search.held.get(rows.len()..).unwrap_or_default();
         let connections: Vec<Option<Vec<Connection>>> = match connected {
             Some(connected) => {
@@ -96,6 +108,7 @@ impl Pipeline<'_, '_> {
             listeners: Vec::with_capacity(rows.len()),
             gaps: search.gaps,
             thorough: self.thorough,
+            notes: self.notes,
             containers: self.containers,
         };
         joined.gaps.extend(facts.gaps);

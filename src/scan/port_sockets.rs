@@ -63,7 +63,8 @@ fn run(
     if rows.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let pipeline = Pipeline { search: HolderSearch::Auto, ancestors: false, thorough: true, containers };
+    let pipeline =
+        Pipeline { search: HolderSearch::Auto, ancestors: false, thorough: true, notes: false, containers };
     let mut found = pipeline.run(rows, None)?;
     Snapshot::sort_listeners(&mut found.listeners);
     Ok((found.listeners, found.gaps))
