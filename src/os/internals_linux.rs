@@ -160,7 +160,7 @@ pub fn type_information(bytes: &[u8]) -> bool {
 
 /// Returns the service and the container that a cgroup belongs to, by its path.
 pub fn cgroup_belongs_to(path: &[u8]) -> (Option<Service>, Option<Container>) {
-    crate::os::linux_api::cgroup_path::belongs_to(path, &mut || true)
+    crate::os::linux_api::cgroup_owner::belongs_to(path, &mut || true)
 }
 
 /// Returns the path in a /proc/PID/cgroup.

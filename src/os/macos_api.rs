@@ -9,7 +9,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-use crate::os::parse::xnu::socket_fdinfo;
+use crate::os::parse::xnu::{fd_list, socket_fdinfo};
 
 /// `PROC_PIDFDSOCKETINFO` of sys/proc_info.h.
 const PROC_PIDFDSOCKETINFO: c_int = 3;
@@ -85,18 +85,11 @@ pub(in crate::os) fn socket_descriptors(pid: u32) -> io::Result<Vec<c_int>> {
         };
         if read < bytes.len() {
             bytes.truncate(read);
-            return Ok(bytes.chunks_exact(ONE).filter_map(socket_number).collect());
+            return Ok(bytes.chunks_exact(ONE).filter_map(fd_list::socket_number).collect());
         }
         room *= 2;
     }
     Err(io::Error::from_raw_os_error(libc::ENOMEM))
-}
-
-/// Returns the number of a descriptor if it is a socket (struct proc_fdinfo).
-fn socket_number(info: &[u8]) -> Option<c_int> {
-    let number = info.first_chunk().copied().map(i32::from_ne_bytes)?;
-    let kind = info.last_chunk().copied().map(i32::from_ne_bytes)?;
-    (kind == libc::PROX_FDTYPE_SOCKET).then_some(number)
 }
 
 /// Returns what the kernel reports about a descriptor of a socket. An error if it is none by now: a buffer that was not

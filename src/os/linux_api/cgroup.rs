@@ -1,4 +1,4 @@
-//! The cgroup v2 tree: finds a cgroup by its id, the processes in it, and the cgroup of a process. `cgroup_path` finds
+//! The cgroup v2 tree: finds a cgroup by its id, the processes in it, and the cgroup of a process. `cgroup_owner` finds
 //! the service and the container in a cgroup's path.
 //!
 //! Every user may read the tree, so that it identifies the service of another user's socket even if the holder is

@@ -9,6 +9,7 @@ use super::sock_diag;
 use crate::model::State;
 pub(in crate::os) use crate::os::parse::linux::inet_diag::{Entry, States};
 use crate::os::parse::linux::inet_diag::{parse, request};
+use crate::os::parse::linux::kernel_release;
 use crate::os::table_request::InetTable;
 
 /// Returns the sockets of a table in some states, and of one port if one is given.
@@ -38,24 +39,5 @@ pub(in crate::os) fn sockets(
 /// Returns whether the running kernel lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in
 /// linux/inet_diag.h, since Linux 6.8), going by its release: a distribution may have added it to an older one.
 pub(in crate::os) fn lists_bound() -> Option<bool> {
-    shows_bound(&rustix::system::uname().release().to_string_lossy())
-}
-
-/// Returns whether kernels of this release list such sockets.
-fn shows_bound(release: &str) -> Option<bool> {
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse::<u32>);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?) >= (6, 8))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernels_that_list_bound_sockets() {
-        assert_eq!(shows_bound("6.18.44-fc"), Some(true));
-        assert_eq!(shows_bound("6.8.0"), Some(true));
-        assert_eq!(shows_bound("5.15.0-91-generic"), Some(false));
-        assert_eq!(shows_bound("6"), None);
-    }
+    Some(kernel_release::version(rustix::system::uname().release().to_bytes())? >= (6, 8))
 }

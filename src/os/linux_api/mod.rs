@@ -2,7 +2,7 @@
 //! depends on `model`, `parse` and the helpers of `os`, never on a topic.
 
 pub(in crate::os) mod cgroup;
-pub(in crate::os) mod cgroup_path;
+pub(in crate::os) mod cgroup_owner;
 pub(in crate::os) mod inet_diag;
 pub(in crate::os) mod missing_rights;
 pub(in crate::os) mod netlink;

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Help};
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::proc_status;
 
 /// Returns whether the pids in /proc are those of the pid namespace of this process; `None` if that cannot be read.
 ///
@@ -24,20 +25,14 @@ pub(in crate::os) fn is_own() -> Option<bool> {
     }
     let status = procfs::read_at(CWD, "/proc/self/status", 64 * 1024).ok()?;
     // A kernel without pid namespaces (or older than 4.1) has no such line; the link has decided.
-    Some(namespaces(&status).is_none_or(|count| count == 1))
+    Some(proc_status::pid_namespaces(&status).is_none_or(|count| count == 1))
 }
 
 /// Returns whether the process that this is the directory of is in the pid namespace of /proc, and not in one below.
 /// Every user may read that.
 pub(in crate::os) fn has(process: impl AsFd) -> bool {
     let status = procfs::read_at(process, "status", 64 * 1024);
-    status.is_ok_and(|status| namespaces(&status) == Some(1))
-}
-
-/// Returns the number of pid namespaces in the line `NSpid:` of /proc/PID/status.
-fn namespaces(status: &[u8]) -> Option<usize> {
-    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"))?;
-    Some(line.split(u8::is_ascii_whitespace).filter(|pid| !pid.is_empty()).count())
+    status.is_ok_and(|status| proc_status::pid_namespaces(&status) == Some(1))
 }
 
 /// Returns the gap for pids that are not those of this process's namespace, if that is so.
@@ -66,13 +61,5 @@ mod tests {
     #[test]
     fn processes_are_in_one_or_in_one_below() {
         assert!(has(std::fs::File::open("/proc/self").unwrap()));
-    }
-
-    #[test]
-    fn one_pid_for_each_namespace() {
-        assert_eq!(namespaces(b"Name:\tx\nNSpid:\t812\nNSpgid:\t812\t1\n"), Some(1));
-        assert_eq!(namespaces(b"NStgid:\t812\nNSpid:\t812\t2\t1\n"), Some(3));
-        assert_eq!(namespaces(b"Name:\tNSpid: 1 2\nPid:\t812\n"), None);
-        assert_eq!(namespaces(b""), None);
     }
 }

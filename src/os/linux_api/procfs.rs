@@ -9,6 +9,7 @@ use rustix::path::Arg;
 use crate::model::{Error, ErrorKind, Family, Protocol};
 pub(in crate::os) use crate::os::parse::linux::proc_net::{NetSocket, parse_net, tcp_state};
 pub(in crate::os) use crate::os::parse::linux::proc_stat::{Stat, parse_stat};
+use crate::os::parse::linux::timens_offsets;
 use crate::os::table_request::InetTable;
 
 /// The most bytes that are read of a file other than the tables of /proc/net.
@@ -52,13 +53,11 @@ pub(in crate::os) fn open_files() -> Option<u64> {
     counts.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Returns whether a time namespace shifts the time since boot (time_namespaces(7)): its offsets are lines such as
-/// `boottime 3600 0`.
+/// Returns whether a time namespace shifts the time since boot (time_namespaces(7)).
 pub(in crate::os) fn counts_from_another_boot() -> bool {
     // A kernel without time namespaces has no such file.
     let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
-    let shifted = |line: &str| line.split_ascii_whitespace().skip(1).any(|number| number != "0");
-    offsets.lines().any(|line| line.starts_with("boottime") && shifted(line))
+    timens_offsets::shift_boot_time(&offsets)
 }
 
 /// Returns whether this /proc hides other users' processes (hidepid): then even the first process is missing.

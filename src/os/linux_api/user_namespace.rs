@@ -4,10 +4,13 @@
 //! The kernel reports the overflow uid, 65534 as a rule, for every user that the caller's user namespace has no number
 //! for. That number is also nobody's, who is somebody else.
 
-use crate::model::{Socket, UnknownUser, UserNamespace, UserRange};
+use std::os::unix::ffi::OsStrExt as _;
 
-/// The link of the first user namespace (PROC_USER_INIT_INO in the kernel's proc_ns.h).
-const FIRST: &str = "user:[4026531837]";
+use crate::model::{Socket, UnknownUser, UserNamespace, UserRange};
+use crate::os::parse::linux::{namespace_link, uid_map};
+
+/// The number of the first user namespace (PROC_USER_INIT_INO in the kernel's proc_ns.h).
+const FIRST: u64 = 4_026_531_837;
 /// How many uids there are. The last number is none: it stands for "no user" in system calls.
 const ALL_USERS: u64 = 0xffff_ffff;
 /// The overflow uid where the kernel does not say otherwise.
@@ -16,20 +19,9 @@ const DEFAULT_OVERFLOW: u32 = 65_534;
 /// Returns the user namespace of this process. `None` for the first one, and on kernels without user namespaces.
 pub(in crate::os) fn current() -> Option<UserNamespace> {
     let link = std::fs::read_link("/proc/self/ns/user").ok()?;
-    let link = link.to_str().filter(|link| *link != FIRST)?;
-    let id = link.strip_prefix("user:[")?.strip_suffix(']')?.parse().ok()?;
+    let id = namespace_link::number(link.as_os_str().as_bytes(), b"user:[").filter(|id| *id != FIRST)?;
     let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
-    Some(UserNamespace { id, users: parse_map(&map) })
-}
-
-/// Parses the lines of /proc/PID/uid_map: the first uid inside, its number outside, and the number of uids.
-fn parse_map(text: &str) -> Vec<UserRange> {
-    let range = |line: &str| {
-        let mut numbers = line.split_ascii_whitespace().map(str::parse);
-        let mut next = || numbers.next()?.ok();
-        Some(UserRange { first: next()?, outside: next()?, count: next()? })
-    };
-    text.lines().filter_map(range).collect()
+    Some(UserNamespace { id, users: uid_map::ranges(&map) })
 }
 
 /// The uid that the kernel reports for users without a number in this user namespace.
@@ -100,17 +92,12 @@ mod tests {
     #[test]
     fn which_users_have_no_number() {
         let overflow =
-            |map: &str| OverflowUid::from_map(&parse_map(map), 65_534).map(|overflow| overflow.reason);
+            |map: &str| OverflowUid::from_map(&uid_map::ranges(map), 65_534).map(|overflow| overflow.reason);
         assert_eq!(overflow("         0          0 4294967295\n"), None);
         assert_eq!(overflow("0 4001 1\n"), Some(UnknownUser::Unmapped));
         assert_eq!(overflow(""), Some(UnknownUser::Unmapped), "a namespace that has no map yet");
         let rootless = "         0       1000          1\n         1     100000      65536\n";
         assert_eq!(overflow(rootless), Some(UnknownUser::UnmappedOrOverflow));
         assert_eq!(overflow("0 0 65534\n65535 65535 4294901760\n"), Some(UnknownUser::Unmapped));
-    }
-
-    #[test]
-    fn a_line_that_is_no_range_is_left_out() {
-        assert_eq!(parse_map("x\n1 2\n0 4001 1\n"), [UserRange { first: 0, outside: 4001, count: 1 }]);
     }
 }

@@ -4,6 +4,7 @@
 pub(in crate::os) mod btf;
 pub(in crate::os) mod cgroup_file;
 pub(in crate::os) mod cgroup_mounts;
+pub(in crate::os) mod cgroup_path;
 pub(in crate::os) mod cmdline;
 pub(in crate::os) mod dbus_message;
 pub(in crate::os) mod inet_diag;
@@ -25,5 +26,8 @@ pub(in crate::os) mod rtnetlink;
 pub(in crate::os) mod security_context;
 pub(in crate::os) mod syscall_file;
 pub(in crate::os) mod sysctl;
+pub(in crate::os) mod timens_offsets;
+pub(in crate::os) mod uid_map;
 pub(in crate::os) mod unit_file;
 pub(in crate::os) mod unix_diag;
+pub(in crate::os) mod wchan;

@@ -7,7 +7,7 @@ use crate::model::Text;
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
-use crate::os::parse::linux::{proc_status, security_context};
+use crate::os::parse::linux::{proc_status, security_context, uid_map};
 
 /// The bit of CAP_NET_BIND_SERVICE (linux/capability.h).
 const NET_BIND_SERVICE: u32 = 10;
@@ -35,7 +35,8 @@ const MODULES: [(u64, &str); 14] = [
 pub(in crate::os) fn policies() -> Policies {
     let status = std::fs::read("/proc/thread-self/status").unwrap_or_default();
     let field = |name: &str| proc_status::field(&status, name);
-    let is_first = std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| is_first_namespace(&map));
+    let is_first =
+        std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| uid_map::is_of_first_namespace(&map));
     let capabilities = field("CapEff").and_then(|value| u64::from_str_radix(value, 16).ok());
     let modules = modules();
     let has = |name: &str| {
@@ -62,11 +63,6 @@ pub(in crate::os) fn policies() -> Policies {
         no_new_privileges: field("NoNewPrivs").map(|value| value == "1"),
         bind_programs: cgroup::own().and_then(|own| bpf::bind_hooks(own.as_fd()).ok()),
     }
-}
-
-/// Returns whether this is the uid_map of the first user namespace: all numbers, each standing for itself.
-fn is_first_namespace(map: &str) -> bool {
-    map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// Returns the active security modules: from the kernel, or from securityfs on kernels before 6.8.
@@ -104,12 +100,6 @@ fn confinement(module: &str, is_known: bool) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_user_namespace() {
-        assert!(is_first_namespace("         0          0 4294967295\n"));
-        assert!(!is_first_namespace("         0       1000          1\n"));
-    }
 
     #[test]
     fn this_process_has_some() {

@@ -9,7 +9,7 @@ use super::kernel_sockets::Claims;
 use super::visibility::Visibility;
 use crate::model::{Error, Evidence, HolderMethod, Protocol};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
-use crate::os::linux_api::cgroup_path::belongs_to;
+use crate::os::linux_api::cgroup_owner::belongs_to;
 use crate::os::process::sys::process_ref::ProcessRef;
 use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error};
 

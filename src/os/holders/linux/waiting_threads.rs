@@ -19,6 +19,7 @@ use crate::os::linux_api::procfs;
 use crate::os::linux_api::thread_list::thread_ids;
 use crate::os::parse::linux::proc_fd::{number, socket_inode};
 use crate::os::parse::linux::syscall_file::{SystemCall, WaitsOn, bits};
+use crate::os::parse::linux::wchan;
 use crate::os::process::sys::proc_handle::Directory;
 use call_numbers::CALL_NUMBERS;
 
@@ -120,11 +121,7 @@ impl Thread<'_> {
         sockets: &mut Option<BTreeSet<u64>>,
     ) -> Option<Option<Call>> {
         let function = self.function()?;
-        let call = match function.as_slice() {
-            name if name.starts_with(b"inet_csk_accept") => Call::Accept,
-            name if name.starts_with(b"__skb_wait_for_more_packets") => Call::Receive,
-            _ => return Some(None),
-        };
+        let Some(call) = wchan::call(&function) else { return Some(None) };
         // The threads of a process almost always share one table.
         let sockets = match sockets {
             Some(sockets) => sockets,
@@ -169,13 +166,13 @@ impl Thread<'_> {
     /// the function: then it may.
     fn sleeps_as(&self, call: Call) -> bool {
         self.function().is_none_or(|function| match call {
-            Call::Accept => function.starts_with(b"inet_csk_") || is_of_sockets(&function),
+            Call::Accept => wchan::may_accept(&function),
             _ => true,
         })
     }
 
     fn sleeps_on_a_socket(&self) -> bool {
-        self.function().is_some_and(|function| is_of_sockets(&function))
+        self.function().is_some_and(|function| wchan::waits_on_socket(&function))
     }
 
     fn target(&self, descriptor: u32) -> Target {
@@ -219,11 +216,4 @@ enum Target {
     Socket(u64),
     Other,
     Unknown,
-}
-
-/// Returns whether a kernel function waits for a socket to receive, or for room to send.
-fn is_of_sockets(function: &[u8]) -> bool {
-    // Terminals sleep in wait_woken too.
-    const SOCKETS: [&[u8]; 7] = [b"__skb_", b"skb_", b"sk_", b"wait_woken", b"unix_", b"tcp_", b"inet_"];
-    SOCKETS.iter().any(|name| function.starts_with(name))
 }

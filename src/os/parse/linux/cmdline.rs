@@ -15,6 +15,8 @@ pub(in crate::os) fn arguments(bytes: &[u8]) -> Vec<Text> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -25,5 +27,14 @@ mod tests {
         assert_eq!(arguments(b"title without end"), texts(&["title without end"]));
         assert_eq!(arguments(b""), texts(&[]));
         assert_eq!(arguments(b"\0"), texts(&[]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes: Vec<u8>) {
+            let arguments = arguments(&bytes);
+            let joined = arguments.iter().map(|one| one.as_bytes().to_vec()).collect::<Vec<_>>().join(&0);
+            prop_assert!(bytes.starts_with(&joined));
+        }
     }
 }

@@ -13,6 +13,12 @@ pub(in crate::os) fn uids(status: &[u8]) -> Vec<u32> {
     uids.split_ascii_whitespace().filter_map(|uid| uid.parse().ok()).collect()
 }
 
+/// Returns the number of pid namespaces that the process has a pid in, from that of /proc down to its own. `None` on
+/// kernels that do not report it.
+pub(in crate::os) fn pid_namespaces(status: &[u8]) -> Option<usize> {
+    Some(field(status, "NSpid")?.split_ascii_whitespace().count())
+}
+
 /// What concerns the stops of a process.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::os) struct Stops {
@@ -60,6 +66,14 @@ mod tests {
     }
 
     #[test]
+    fn one_pid_for_each_namespace() {
+        assert_eq!(pid_namespaces(b"Name:\tx\nNSpid:\t812\nNSpgid:\t812\t1\n"), Some(1));
+        assert_eq!(pid_namespaces(b"NStgid:\t812\nNSpid:\t812\t2\t1\n"), Some(3));
+        assert_eq!(pid_namespaces(b"Name:\tNSpid: 1 2\nPid:\t812\n"), None);
+        assert_eq!(pid_namespaces(b""), None);
+    }
+
+    #[test]
     fn who_traces_a_process() {
         let status = b"Name:\tx\nTgid:\t41\nPid:\t42\nTracerPid:\t7\n\
             voluntary_ctxt_switches:\t3\nnonvoluntary_ctxt_switches:\t4\n";
@@ -70,7 +84,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_status(bytes: Vec<u8>) {
-            let _ = (Stops::parse(&bytes), uids(&bytes), field(&bytes, ""));
+            let _ = (Stops::parse(&bytes), uids(&bytes), pid_namespaces(&bytes), field(&bytes, ""));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::proc_handle::{Directory, ProcHandle};
 use super::suspension::Conditions;
 use super::{ancestors, program_file};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process};
-use crate::os::linux_api::cgroup_path::{belongs_to, container};
+use crate::os::linux_api::cgroup_owner::{belongs_to, container};
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::cgroup_file;

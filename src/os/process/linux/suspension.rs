@@ -17,7 +17,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
 use crate::model::{Condition, Freezer, FreezerScope, Parent, Process, Text};
-use crate::os::linux_api::cgroup_path::belongs_to;
+use crate::os::linux_api::cgroup_owner::belongs_to;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::parse::linux::cgroup_mounts::Mount;

@@ -14,7 +14,7 @@ fn whole() -> Root {
 /// `system nginx.service` or `user 1000 x.service`, and `docker ID`, or empty.
 fn found(root: &Root, path: &str, own_pids: bool) -> (String, String) {
     let path = path.replace("OUTER", OUTER).replace("ID", ID).replace("USER", USER);
-    let (service, container) = belongs_below(root, path.as_bytes(), &mut || own_pids);
+    let (service, container) = belongs_to(root, path.as_bytes(), &mut || own_pids);
     let service = service.map(|service| {
         assert_eq!((&service.manager, service.activates), (&ServiceManager::Systemd, None));
         let (scope, name) = (service.scope.to_string(), service.name.to_string_lossy());
@@ -282,7 +282,7 @@ fn paths_from_inside_of_a_container() {
 proptest! {
     #[test]
     fn any_bytes(root: Vec<u8>, path: Vec<u8>, own_pids: bool) {
-        let _ = belongs_below(&Root::At(root), &path, &mut || own_pids);
+        let _ = belongs_to(&Root::At(root), &path, &mut || own_pids);
     }
 
     /// Whatever a user makes below the user's manager, it is no unit of the system's or of another user.
@@ -295,7 +295,7 @@ proptest! {
         ]), 0..8))
     {
         let path = format!("{USER}/{}", parts.join("/"));
-        let (service, _) = belongs_below(&whole(), path.as_bytes(), &mut || true);
+        let (service, _) = belongs_to(&whole(), path.as_bytes(), &mut || true);
         prop_assert!(service.is_none_or(|service| service.uid == Some(1000) && service.scope == ServiceScope::User));
     }
 
@@ -323,6 +323,6 @@ proptest! {
             "user@0.service", "supervisor", "_.service", "", "..", "buildkit", ".scope", ID,
         ]), 0..8))
     {
-        let _ = belongs_below(&whole(), parts.join("/").as_bytes(), &mut || true);
+        let _ = belongs_to(&whole(), parts.join("/").as_bytes(), &mut || true);
     }
 }

@@ -1,26 +1,19 @@
-//! Finds the service and the container that a cgroup belongs to, by its path.
+//! Finds the service and the container that a cgroup belongs to, by its path. Pure.
 //!
 //! A unit is read from a path exactly as systemd reads it (cg_path_get_unit() and cg_path_get_user_unit() in its
 //! src/basic/cgroup-util.c, alike in 252 and 257): slices, then the unit; below `user@UID.service`, slices and a unit
 //! of that user's manager. Cgroups below a unit belong to the user to whom it was delegated, who chooses their names
 //! freely.
 
-use std::sync::OnceLock;
-
 use crate::model::{Container, Service};
-use crate::os::linux_api::procfs;
 use crate::os::parse::cgroup_boundary;
 use crate::os::parse::cgroup_boundary::Boundary;
-use crate::os::parse::linux::cgroup_file;
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 
-/// The most bytes that are read of a file of /proc.
-const LONGEST_FILE: u64 = 32 * 1024;
-
 /// The location of the cgroups of this machine's own service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Root {
+pub(in crate::os) enum Root {
     /// Below this path, which is empty for the root of the tree.
     At(Vec<u8>),
     /// Unknown: the root of the tree that this process sees is inside another tree.
@@ -28,20 +21,14 @@ enum Root {
 }
 
 impl Root {
-    /// Reads it once: it stays the same as long as the machine, or the container that this runs in, does.
-    fn own() -> &'static Root {
-        static ROOT: OnceLock<Root> = OnceLock::new();
-        ROOT.get_or_init(|| {
-            let read = |path| procfs::read_at(rustix::fs::CWD, path, LONGEST_FILE).ok();
-            let cgroup = read("/proc/1/cgroup").and_then(|file| cgroup_file::path_of_process(&file));
-            Root::from(read("/proc/1/comm").as_deref(), cgroup.as_deref(), procfs::sees_all_cgroups())
-        })
-    }
-
     /// Returns the root by the first process. As the first process, systemd is in `init.scope` of its own root, in
     /// every cgroup namespace and also inside a container. Without systemd the tree's root is the manager's if the
     /// whole tree is visible.
-    fn from(first_process: Option<&[u8]>, its_cgroup: Option<&[u8]>, whole_tree: bool) -> Root {
+    pub(in crate::os) fn from(
+        first_process: Option<&[u8]>,
+        its_cgroup: Option<&[u8]>,
+        whole_tree: bool,
+    ) -> Root {
         match its_cgroup {
             Some(path) if first_process == Some(b"systemd\n") => {
                 let root = path.strip_suffix(b"/init.scope").unwrap_or(path);
@@ -62,18 +49,6 @@ impl Root {
 /// Returns the service and the container that a cgroup belongs to: the service of this machine's own managers, and the
 /// outermost container. `is_in_own_pid_namespace` is called if the path does not begin as systemd's do.
 pub(in crate::os) fn belongs_to(
-    path: &[u8],
-    is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
-) -> (Option<Service>, Option<Container>) {
-    belongs_below(Root::own(), path, is_in_own_pid_namespace)
-}
-
-/// Returns the container that a cgroup belongs to.
-pub(in crate::os) fn container(path: &[u8]) -> Option<Container> {
-    belongs_to(path, &mut || false).1
-}
-
-fn belongs_below(
     root: &Root,
     path: &[u8],
     is_in_own_pid_namespace: &mut dyn FnMut() -> bool,
