@@ -4,7 +4,6 @@ mod about;
 mod arguments;
 mod diff;
 mod duration;
-mod elsewhere;
 mod exit;
 mod first_words;
 mod free;
@@ -12,6 +11,7 @@ mod list;
 mod namespace_hint;
 mod next;
 mod obstacle;
+mod other_address;
 mod query_args;
 mod runtimes;
 mod scope;
@@ -49,7 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     crate::shell::set_program(os::path_for_rights);
     let exit = match parse(&arguments) {
-        Ok(parsed) if answers(&parsed) && os::output_is_missing() => {
+        Ok(parsed) if prints_answer(&parsed) && os::output_is_missing() => {
             // Without an output there is no point in a scan.
             fail("cannot write the answer: standard output is closed", None)
         }
@@ -72,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Returns whether the command prints an answer.
-fn answers(arguments: &Arguments) -> bool {
+fn prints_answer(arguments: &Arguments) -> bool {
     match &arguments.command {
         None => !arguments.list.quiet,
         Some(Command::Wait(wait)) => !wait.quiet,

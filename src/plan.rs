@@ -7,7 +7,7 @@ mod wrapper;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use model::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, Note, OtherSockets, Plan, PlanRefusal, PlanRequest,
+    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanNote, PlanRefusal, PlanRequest,
     Restart, RestartedBy, Step, StepReason,
 };
 pub(crate) use wrapper::{root, tree, wrappers};
@@ -159,7 +159,7 @@ impl Plan {
                     let restarts = facts.restarts(process, manager);
                     let runs =
                         command.as_ref().and_then(|command| command.first()).is_some_and(facts.is_installed);
-                    self.add_note(Note::Managed { manager: manager.clone(), command, restarts, runs });
+                    self.add_note(PlanNote::Managed { manager: manager.clone(), command, restarts, runs });
                 }
             }
             self.steps.push(step(Action::Signal));
@@ -241,21 +241,22 @@ impl Plan {
             let process = &step.process;
             // The workers of one server share their sockets: one note is enough.
             let is_noted = |sockets: &OtherSockets| {
-                self.notes
-                    .iter()
-                    .any(|note| matches!(note, Note::OtherSockets { sockets: noted, .. } if noted == sockets))
+                self.notes.iter().any(
+                    |note| matches!(note, PlanNote::OtherSockets { sockets: noted, .. } if noted == sockets),
+                )
             };
             if let Some(sockets) = facts.others.get(&process.id).filter(|sockets| !is_noted(sockets)) {
-                self.notes.push(Note::OtherSockets { process: process.clone(), sockets: sockets.clone() });
+                self.notes
+                    .push(PlanNote::OtherSockets { process: process.clone(), sockets: sockets.clone() });
             }
             if is_virtual_machine(process) {
-                self.notes.push(Note::VirtualMachine(process.clone()));
+                self.notes.push(PlanNote::VirtualMachine(process.clone()));
             }
             if request.via != Via::Signal {
                 continue;
             }
             if process.condition.is_some() {
-                self.notes.push(Note::Halted(process.clone()));
+                self.notes.push(PlanNote::Halted(process.clone()));
             }
             if !matches!(step.reason, StepReason::Holder(_)) {
                 continue;
@@ -285,20 +286,20 @@ impl Plan {
                     facts.known.get(&child.pid).is_some_and(|process| role(process).is_some())
                 };
                 let tree = !children.iter().any(stands);
-                self.notes.push(Note::Children { process: process.clone(), children, tree });
+                self.notes.push(PlanNote::Children { process: process.clone(), children, tree });
             }
             let wrapper = wrappers(process.id, facts.table, facts.known)
                 .into_iter()
                 .rfind(|wrapper| stays(wrapper) && !facts.lineage.contains(&wrapper.id.pid));
             if let Some(wrapper) = wrapper {
                 let wrapper = facts.candidate(wrapper.id, &wrapper.name);
-                self.add_note(Note::Wrapper { process: process.clone(), wrapper });
+                self.add_note(PlanNote::Wrapper { process: process.clone(), wrapper });
             }
         }
-        let restarts = self.restarts.iter().cloned().map(Note::Restarts).collect::<Vec<_>>();
+        let restarts = self.restarts.iter().cloned().map(PlanNote::Restarts).collect::<Vec<_>>();
         self.notes.extend(restarts);
         if !facts.clients.is_empty() && !ended.is_empty() {
-            self.notes.push(Note::Clients(facts.clients.clone()));
+            self.notes.push(PlanNote::Clients(facts.clients.clone()));
         }
         // A listener of a process in the plan is among its other sockets. Only other processes need this note.
         for listener in &facts.other_protocol {
@@ -306,7 +307,7 @@ impl Plan {
             let known = !listener.holders.is_empty() && listener.unseen.is_none();
             listener.holders.retain(|holder| !ended.contains(&holder.process.id));
             if !known || !listener.holders.is_empty() {
-                self.notes.push(Note::OtherProtocol(Box::new(listener)));
+                self.notes.push(PlanNote::OtherProtocol(Box::new(listener)));
                 break;
             }
         }
@@ -316,15 +317,15 @@ impl Plan {
                 for listener in listeners {
                     let stop = |container| management::stop_container(container, None, facts.own_uid);
                     let command = listener.container.as_ref().and_then(stop);
-                    self.notes.push(Note::Forwarded { listener: Box::new(listener.clone()), command });
+                    self.notes.push(PlanNote::Forwarded { listener: Box::new(listener.clone()), command });
                 }
             }
-            Forwarding::Answered(address) => self.notes.push(Note::Answered(*address)),
-            Forwarding::Unknown(gap) => self.notes.push(Note::ForwardingUnknown(gap.clone())),
+            Forwarding::Answered(address) => self.notes.push(PlanNote::Answered(*address)),
+            Forwarding::Unknown(gap) => self.notes.push(PlanNote::ForwardingUnknown(gap.clone())),
         }
     }
 
-    fn add_note(&mut self, note: Note) {
+    fn add_note(&mut self, note: PlanNote) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

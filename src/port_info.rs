@@ -15,7 +15,7 @@ use crate::model::names::names_without_serde;
 use crate::model::{Protocol, System};
 
 pub(crate) use service_names::named;
-pub(crate) use service_names::{Named, Similar, is_name, nearest};
+pub(crate) use service_names::{ServicePorts, Similar, is_name, nearest};
 pub(crate) use services_file::Services;
 #[cfg(feature = "cli")]
 pub(crate) use services_file::ServicesFile;

@@ -112,7 +112,7 @@ impl Selection {
         let mut matching = vec![self.targets.is_empty(); rows.len()];
         for target in &self.targets {
             // For a target with an address, only the best match of each port and protocol counts.
-            let mut best: BTreeMap<Place<'_>, u8> = BTreeMap::new();
+            let mut best: BTreeMap<BindKey<'_>, u8> = BTreeMap::new();
             let ranks: Vec<Option<u8>> = rows
                 .iter()
                 .zip(&admitted)
@@ -120,12 +120,12 @@ impl Selection {
                 .collect();
             for (row, rank) in rows.iter().zip(&ranks) {
                 if let Some(rank) = rank {
-                    let best = best.entry(place(socket(row))).or_default();
+                    let best = best.entry(bind_key(socket(row))).or_default();
                     *best = (*best).max(*rank);
                 }
             }
             for ((row, rank), matches) in rows.iter().zip(&ranks).zip(&mut matching) {
-                let is_best = *rank == best.get(&place(socket(row))).copied();
+                let is_best = *rank == best.get(&bind_key(socket(row))).copied();
                 let decided = target.address().is_some() && socket(row).is_listener();
                 *matches |= rank.is_some() && is_best && !decided;
             }
@@ -195,23 +195,23 @@ impl Selection {
 /// Returns the indexes of the listeners that a connection to a target with an address reaches, or may reach if that is
 /// unknown.
 fn reached(target: &Target, listeners: &[(usize, &Socket)], in_order: bool) -> Vec<usize> {
-    let mut by_place: BTreeMap<Place<'_>, Vec<(usize, &Socket)>> = BTreeMap::new();
+    let mut by_key: BTreeMap<BindKey<'_>, Vec<(usize, &Socket)>> = BTreeMap::new();
     for (at, socket) in listeners {
-        by_place.entry(place(socket)).or_default().push((*at, socket));
+        by_key.entry(bind_key(socket)).or_default().push((*at, socket));
     }
-    let of_place = |listeners: &Vec<(usize, &Socket)>| {
+    let of_key = |listeners: &Vec<(usize, &Socket)>| {
         let sockets: Vec<&Socket> = listeners.iter().map(|(_, socket)| *socket).collect();
         let found = answering(&os::SYSTEM, target, &sockets, Sharing::Unknown, in_order);
         let found = found.map(|found| found.sockets().to_vec()).unwrap_or_default();
         found.into_iter().filter_map(|at| Some(listeners.get(at)?.0)).collect::<Vec<_>>()
     };
-    by_place.values().flat_map(of_place).collect()
+    by_key.values().flat_map(of_key).collect()
 }
 
 /// The port, protocol and network namespace of a socket. Sockets with an equal key compete for the same peers.
-type Place<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
+type BindKey<'a> = (Option<u16>, Protocol, Option<&'a [u8]>);
 
-fn place(socket: &Socket) -> Place<'_> {
+fn bind_key(socket: &Socket) -> BindKey<'_> {
     (socket.endpoint.port(), socket.protocol, socket.namespace.as_ref().map(Text::as_bytes))
 }
 
@@ -235,7 +235,7 @@ impl UserName {
         }
     }
 
-    pub(crate) fn is(&self, uid: Option<u32>, name: &Option<Text>) -> bool {
+    pub(crate) fn matches(&self, uid: Option<u32>, name: &Option<Text>) -> bool {
         match self {
             UserName::Uid(wanted) => uid == Some(*wanted),
             UserName::Name(wanted) => name.as_ref().is_some_and(|name| name.as_bytes() == wanted.as_bytes()),

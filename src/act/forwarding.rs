@@ -14,7 +14,7 @@ use crate::scan::port_sockets;
 
 /// What connections and rules show about one port.
 #[derive(Debug)]
-pub(super) struct Evidence {
+pub(super) struct ForwardingFindings {
     /// The addresses that are forwarded, as listeners.
     pub(super) forwarded: Vec<Listener>,
     /// The addresses of this machine that a connection was attempted to, with the outcome.
@@ -23,7 +23,7 @@ pub(super) struct Evidence {
     pub(super) unknown: Option<Gap>,
 }
 
-impl Evidence {
+impl ForwardingFindings {
     /// Returns the first address at which a connection was answered.
     pub(super) fn answered(&self) -> Option<SocketAddr> {
         self.reached.iter().find(|(_, met)| *met == Outcome::Accepts).map(|(address, _)| *address)
@@ -40,11 +40,11 @@ pub(crate) fn forwarding(bind_target: &BindTarget, runtimes: &Runtimes) -> Resul
     let rows = table.rows.into_iter().filter(|row| row.socket.is_listener()).collect();
     let mut lookup = ContainerLookup::new(runtimes);
     let (known, _) = port_sockets::holders_and_containers(rows, &mut lookup)?;
-    let evidence = gather(bind_target, &mut lookup, &listening, &known);
-    let answered = evidence.answered();
+    let findings = find_forwarding(bind_target, &mut lookup, &listening, &known);
+    let answered = findings.answered();
     let forwarded: Vec<Listener> =
-        evidence.forwarded.into_iter().filter(|listener| bind_target.overlaps(&listener.socket)).collect();
-    Ok(match (forwarded.is_empty(), answered, evidence.unknown) {
+        findings.forwarded.into_iter().filter(|listener| bind_target.overlaps(&listener.socket)).collect();
+    Ok(match (forwarded.is_empty(), answered, findings.unknown) {
         (false, ..) => Forwarding::Forwarded(forwarded),
         (true, Some(address), _) => Forwarding::Answered(address),
         (true, None, Some(gap)) => Forwarding::Unknown(gap),
@@ -52,14 +52,14 @@ pub(crate) fn forwarding(bind_target: &BindTarget, runtimes: &Runtimes) -> Resul
     })
 }
 
-/// Gathers the evidence for one port. `listening` are all of its listeners, `known` those that were joined with their
+/// Gathers the findings for one port. `listening` are all of its listeners, `known` those that were joined with their
 /// holders.
-pub(super) fn gather(
+pub(super) fn find_forwarding(
     bind_target: &BindTarget,
     lookup: &mut ContainerLookup<'_>,
     listening: &[Socket],
     known: &[Listener],
-) -> Evidence {
+) -> ForwardingFindings {
     let listens = !listening.is_empty();
     let reached = if listens { Vec::new() } else { connections(bind_target) };
     let found = match (reached.iter().any(|(_, met)| *met == Outcome::Accepts), listens) {
@@ -87,7 +87,7 @@ pub(super) fn gather(
     let is_loopback = bind_target.address.is_some_and(|address| address.to_canonical().is_loopback());
     let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
     let unknown = rules.unknown.or(unread).or(silent).filter(|_| !(is_loopback && is_refused));
-    Evidence { forwarded, reached, unknown }
+    ForwardingFindings { forwarded, reached, unknown }
 }
 
 /// Connects to the addresses of this machine at which a forwarded port may answer. Loopback is not enough: Docker's

@@ -173,7 +173,7 @@ pub(crate) fn wait(
             }
         }
         let mut listeners = match request.holders && request.wanted != WaitFor::Free {
-            true => found(targets, &reached)?,
+            true => reached_listeners(targets, &reached)?,
             false => HashMap::new(),
         };
         for (at, _) in reached {
@@ -298,7 +298,7 @@ fn answering(targets: &[&WaitTarget], tables: &mut Tables) -> Result<(Vec<Vec<Ro
 }
 
 /// Returns the listeners of reached targets with their holders, by the index of the target. One search for all ports.
-fn found(
+fn reached_listeners(
     targets: &[WaitTarget],
     reached: &[(usize, Vec<Row>)],
 ) -> Result<HashMap<usize, Vec<Listener>>, Error> {
@@ -314,7 +314,7 @@ fn found(
     for (at, _) in reached {
         let Some(target) = targets.get(*at) else { continue };
         let of_target = match &target.port {
-            None => unix::found(&target.target)?,
+            None => unix::listeners(&target.target)?,
             Some(_) => {
                 let answers = |listener: &&Listener| target.answered_by(&listener.socket);
                 listeners.iter().filter(answers).cloned().collect()

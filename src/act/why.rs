@@ -98,7 +98,7 @@ pub(crate) fn verdict_and_listeners(
         attempt.refused.as_ref().is_some_and(|refusal| refusal.kind == BindRefusalKind::Denied)
     };
     let policies = attempts.iter().any(is_denied).then(os::policies);
-    let evidence = forwarding::gather(&bind_target, &mut lookup, &listening, &sockets);
+    let findings = forwarding::find_forwarding(&bind_target, &mut lookup, &listening, &sockets);
     gaps.extend(lookup.gap());
     let (served, unnamed) = http_sys_urls(&sockets);
     gaps.extend(unnamed);
@@ -120,10 +120,10 @@ pub(crate) fn verdict_and_listeners(
         in_order,
         join_options,
         write_queues,
-        answered: evidence.answered(),
-        forwarded: evidence.forwarded,
-        reached: evidence.reached,
-        forwarding_unknown: evidence.unknown.is_some(),
+        answered: findings.answered(),
+        forwarded: findings.forwarded,
+        reached: findings.reached,
+        forwarding_unknown: findings.unknown.is_some(),
         served,
         time_wait_left: if lingers { os::time_wait_left(bind_target.port) } else { None },
         clients,

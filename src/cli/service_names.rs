@@ -6,7 +6,7 @@ use super::say;
 use crate::model::{Target, TargetError};
 use crate::os;
 use crate::port_info;
-use crate::port_info::{Named, Services, ServicesFile};
+use crate::port_info::{ServicePorts, Services, ServicesFile};
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::target_syntax::{Hosts, UnknownHosts};
@@ -84,7 +84,7 @@ pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target
             continue;
         }
         printed.push(&service.name);
-        let place = |one: &Named| match one.ports.end() - one.ports.start() {
+        let place = |one: &ServicePorts| match one.ports.end() - one.ports.start() {
             0 => one.ports.start().to_string(),
             _ => format!("{}-{}", one.ports.start(), one.ports.end()),
         };

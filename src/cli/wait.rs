@@ -23,7 +23,7 @@ use crate::shell;
 
 /// Runs `allears wait`.
 pub(super) fn run(arguments: &Wait) -> Exit {
-    let (targets, request) = match asked(arguments) {
+    let (targets, request) = match wait_request(arguments) {
         Ok(asked) => asked,
         Err(exit) => return exit,
     };
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
 }
 
 /// Returns the targets and what is waited for.
-fn asked(arguments: &Wait) -> Result<(Vec<WaitTarget>, WaitRequest), Exit> {
+fn wait_request(arguments: &Wait) -> Result<(Vec<WaitTarget>, WaitRequest), Exit> {
     let wrong = |error: TargetError| {
         complain(&error.to_string(), error.help());
         Exit::Usage

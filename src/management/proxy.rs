@@ -77,7 +77,7 @@ pub(crate) fn proxy_by_name(name: &Text, command: &[Text]) -> Option<Proxy> {
 }
 
 /// Returns the bundle folder of the container in conmon's command line.
-pub(crate) fn bundle(command: &[Text]) -> Option<Text> {
+pub(crate) fn bundle_folder(command: &[Text]) -> Option<Text> {
     flag(command, &["b", "bundle"]).map(Text::from)
 }
 

@@ -125,7 +125,7 @@ pub(crate) struct Plan {
     pub(crate) sockets: Vec<Listener>,
     pub(crate) steps: Vec<Step>,
     /// What the user should know before the plan is carried out.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<PlanNote>,
     /// Why the plan may not be carried out. If there is a refusal, nothing is done.
     pub(crate) refusals: Vec<PlanRefusal>,
     /// What restarts the ended processes.
@@ -162,7 +162,7 @@ pub(crate) enum Action {
 
 /// What the user should know about a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Note {
+pub(crate) enum PlanNote {
     /// A process also has these sockets of other ports, which are closed with it.
     OtherSockets { process: Process, sockets: OtherSockets },
     /// A process that is not in the plan uses the same port of the other protocol.

@@ -19,7 +19,7 @@ use crate::os::EndSignal;
 
 /// The facts for a plan, owned.
 #[derive(Debug)]
-struct Machine {
+struct PlanFacts {
     sockets: Vec<Listener>,
     others: BTreeMap<ProcessId, OtherSockets>,
     other_protocol: Vec<Listener>,
@@ -112,9 +112,9 @@ fn of_each_role() -> Vec<Process> {
     ]
 }
 
-impl Machine {
-    fn new(holders: impl IntoIterator<Item = Process>) -> Machine {
-        let mut machine = Machine {
+impl PlanFacts {
+    fn new(holders: impl IntoIterator<Item = Process>) -> PlanFacts {
+        let mut facts = PlanFacts {
             sockets: vec![listener(Protocol::Tcp, holders)],
             others: BTreeMap::new(),
             other_protocol: Vec::new(),
@@ -132,11 +132,11 @@ impl Machine {
             own_uid: Some(0),
         };
         let holders: Vec<Process> =
-            machine.sockets.iter().flat_map(|it| &it.holders).map(|it| it.process.clone()).collect();
+            facts.sockets.iter().flat_map(|it| &it.holders).map(|it| it.process.clone()).collect();
         for process in holders {
-            machine.add(process, 1, 0, 0);
+            facts.add(process, 1, 0, 0);
         }
-        machine
+        facts
     }
 
     /// Adds a process that may be ended. With group or session 0 it leads its own.
@@ -185,17 +185,17 @@ impl Machine {
 
 /// An interactive shell runs `npm run dev`, which runs `sh -c`, which runs the server, which has a child. The shell has
 /// another job too.
-fn in_a_wrapper() -> Machine {
-    let mut machine = Machine::new([node(63)]);
-    machine.add(process(60, &["-zsh"]), 1, 60, 60);
-    machine.add(process(61, &["npm run dev"]), 60, 61, 60);
-    machine.add(process(62, &["sh", "-c", "node server.js"]), 61, 61, 60);
-    machine.add(node(63), 62, 61, 60);
-    machine.add(process(64, &["esbuild"]), 63, 61, 60);
+fn in_a_wrapper() -> PlanFacts {
+    let mut facts = PlanFacts::new([node(63)]);
+    facts.add(process(60, &["-zsh"]), 1, 60, 60);
+    facts.add(process(61, &["npm run dev"]), 60, 61, 60);
+    facts.add(process(62, &["sh", "-c", "node server.js"]), 61, 61, 60);
+    facts.add(node(63), 62, 61, 60);
+    facts.add(process(64, &["esbuild"]), 63, 61, 60);
     // A file watcher whose parent has ended.
-    machine.add(process(65, &["tsc", "-w"]), 1, 61, 60);
-    machine.add(process(70, &["vim"]), 60, 70, 60);
-    machine
+    facts.add(process(65, &["tsc", "-w"]), 1, 61, 60);
+    facts.add(process(70, &["vim"]), 60, 70, 60);
+    facts
 }
 
 fn pids(plan: &Plan) -> Vec<u32> {
@@ -215,11 +215,11 @@ fn commands(plan: &Plan) -> Vec<String> {
     found
 }
 
-fn has_note(plan: &Plan, is: impl Fn(&Note) -> bool) -> bool {
+fn has_note(plan: &Plan, is: impl Fn(&PlanNote) -> bool) -> bool {
     plan.notes.iter().any(is)
 }
 #[test]
 fn a_server_is_ended() {
-    let plan = Machine::new([node(50), node(51)]).signal();
+    let plan = PlanFacts::new([node(50), node(51)]).signal();
     assert_eq!((pids(&plan), plan.refusals, plan.notes), (vec![50, 51], vec![], vec![]));
 }

@@ -8,7 +8,7 @@ use crate::model::Protocol;
 
 /// One port of a service name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct ServicePorts {
     /// `None` for both TCP and UDP.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) ports: RangeInclusive<u16>,
@@ -21,16 +21,18 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 /// Returns the ports of a name in the registry, of one protocol or of all.
-pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<Named> {
+pub(crate) fn named(name: &str, wanted: Option<Protocol>) -> Vec<ServicePorts> {
     let mut all = Vec::new();
     for (ports, mut protocols) in registry::ports_of(name) {
         if let Some(wanted) = wanted {
             protocols.retain(|protocol| *protocol == wanted);
         } else if [Protocol::Tcp, Protocol::Udp].iter().all(|both| protocols.contains(both)) {
-            all.push(Named { protocol: None, ports });
+            all.push(ServicePorts { protocol: None, ports });
             continue;
         }
-        all.extend(protocols.into_iter().map(|one| Named { protocol: Some(one), ports: ports.clone() }));
+        all.extend(
+            protocols.into_iter().map(|one| ServicePorts { protocol: Some(one), ports: ports.clone() }),
+        );
     }
     all
 }

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::service_names::{Named, named as by_registry};
+use super::service_names::{ServicePorts, named as by_registry};
 use crate::model::Protocol;
 
 /// The content of a services file.
@@ -28,12 +28,12 @@ impl Default for Services {
 #[derive(Debug)]
 pub(crate) struct Services {
     load: fn() -> ServicesFile,
-    file: OnceCell<(ServicesFile, Vec<Entry>)>,
+    file: OnceCell<(ServicesFile, Vec<ServiceEntry>)>,
 }
 
 /// One name or alias of one port.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct ServiceEntry {
     name: String,
     port: u16,
     protocol: Protocol,
@@ -41,8 +41,8 @@ struct Entry {
 
 /// The ports of a name, and their source.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Resolved {
-    pub(crate) places: Vec<Named>,
+pub(crate) struct ResolvedService {
+    pub(crate) ports: Vec<ServicePorts>,
     /// The path of the services file, if the ports come from it.
     pub(crate) file: Option<String>,
 }
@@ -54,7 +54,7 @@ impl Services {
         Services { load, file: OnceCell::new() }
     }
 
-    fn file(&self) -> &(ServicesFile, Vec<Entry>) {
+    fn file(&self) -> &(ServicesFile, Vec<ServiceEntry>) {
         self.file.get_or_init(|| {
             let file = (self.load)();
             let entries = file.read.as_ref().map(|bytes| parse(bytes)).unwrap_or_default();
@@ -69,40 +69,40 @@ impl Services {
     }
 
     /// Returns whether the file has this name, for any protocol.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         let (_, entries) = self.file();
         entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
     /// Returns the ports of a name, of one protocol or of all. If the registry has every port that the file gives the
     /// name, both count; else only the file does, which programs on this machine use (getservbyname(3)).
-    pub(crate) fn named(&self, name: &str, wanted: Option<Protocol>) -> Resolved {
+    pub(crate) fn resolve(&self, name: &str, wanted: Option<Protocol>) -> ResolvedService {
         let registry = by_registry(name, wanted);
         let (file, entries) = self.file();
-        let own: Vec<&Entry> = entries
+        let own: Vec<&ServiceEntry> = entries
             .iter()
             .filter(|entry| entry.name.eq_ignore_ascii_case(name))
             .filter(|entry| wanted.is_none_or(|wanted| wanted == entry.protocol))
             .collect();
-        let is_registered = |entry: &&Entry| {
+        let is_registered = |entry: &&ServiceEntry| {
             by_registry(name, Some(entry.protocol)).iter().any(|place| place.ports.contains(&entry.port))
         };
         if own.iter().all(is_registered) {
-            return Resolved { places: registry, file: None };
+            return ResolvedService { ports: registry, file: None };
         }
-        let mut places: Vec<Named> = Vec::new();
+        let mut ports: Vec<ServicePorts> = Vec::new();
         for entry in &own {
             let has = |protocol| own.iter().any(|one| one.port == entry.port && one.protocol == protocol);
             let both = has(Protocol::Tcp) && has(Protocol::Udp);
             let is_one_of_both = matches!(entry.protocol, Protocol::Tcp | Protocol::Udp);
             let protocol =
                 if wanted.is_none() && both && is_one_of_both { None } else { Some(entry.protocol) };
-            let place = Named { protocol, ports: entry.port..=entry.port };
-            if !places.contains(&place) {
-                places.push(place);
+            let place = ServicePorts { protocol, ports: entry.port..=entry.port };
+            if !ports.contains(&place) {
+                ports.push(place);
             }
         }
-        Resolved { places, file: Some(file.path.clone()) }
+        ResolvedService { ports, file: Some(file.path.clone()) }
     }
 
     /// Returns the names of the file nearest to this one.
@@ -119,7 +119,7 @@ impl Services {
 }
 
 /// Parses lines `name port/protocol alias ... # comment`. Others are skipped, as are protocols without ports.
-fn parse(bytes: &[u8]) -> Vec<Entry> {
+fn parse(bytes: &[u8]) -> Vec<ServiceEntry> {
     let mut entries = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
@@ -132,7 +132,7 @@ fn parse(bytes: &[u8]) -> Vec<Entry> {
             continue;
         }
         let names = std::iter::once(name).chain(fields);
-        entries.extend(names.map(|name| Entry { name: name.to_owned(), port, protocol }));
+        entries.extend(names.map(|name| ServiceEntry { name: name.to_owned(), port, protocol }));
     }
     entries
 }
@@ -156,9 +156,9 @@ mod tests {
     }
 
     fn resolved(name: &str, wanted: Option<Protocol>) -> (Vec<(Option<Protocol>, u16)>, bool) {
-        let resolved = services().named(name, wanted);
-        let places = resolved.places.iter().map(|place| (place.protocol, *place.ports.start())).collect();
-        (places, resolved.file.is_some())
+        let resolved = services().resolve(name, wanted);
+        let ports = resolved.ports.iter().map(|place| (place.protocol, *place.ports.start())).collect();
+        (ports, resolved.file.is_some())
     }
 
     #[test]
@@ -169,14 +169,14 @@ mod tests {
         assert_eq!(resolved("z39.50", None), (vec![(Some(Protocol::Tcp), 210)], true));
         assert_eq!(resolved("lite", None), (vec![(Some(Protocol::UdpLite), 77)], true));
         for unknown in ["torn", "bad", "zero", "rtmp", "comment"] {
-            assert!(!services().has(unknown), "{unknown}");
+            assert!(!services().has_name(unknown), "{unknown}");
         }
     }
 
     #[test]
     fn the_file_counts_only_where_it_differs() {
-        let registry: Vec<Named> = by_registry("http", None);
-        assert_eq!(services().named("http", None), Resolved { places: registry, file: None });
+        let registry: Vec<ServicePorts> = by_registry("http", None);
+        assert_eq!(services().resolve("http", None), ResolvedService { ports: registry, file: None });
         assert_eq!(resolved("postgresql", None), (vec![(Some(Protocol::Tcp), 5433)], true));
         assert_eq!(resolved("postgresql", Some(Protocol::Udp)), (vec![(Some(Protocol::Udp), 5432)], false));
         assert_eq!(resolved("ssh", Some(Protocol::Tcp)), (vec![(Some(Protocol::Tcp), 22)], false));
@@ -189,7 +189,7 @@ mod tests {
             path: "/x".to_owned(),
             read: Err("Permission denied".to_owned()),
         });
-        assert_eq!(services.named("ssh", Some(Protocol::Tcp)).file, None);
+        assert_eq!(services.resolve("ssh", Some(Protocol::Tcp)).file, None);
         assert_eq!(services.unread(), Some(("/x", "Permission denied")));
         assert_eq!(Services::default().unread(), None);
     }

@@ -159,7 +159,7 @@ fn where_the_table_of_uses_says_that_the_registry_agrees_it_does() {
 
 #[test]
 fn names_stand_for_all_their_ports() {
-    let one = |protocol, ports: RangeInclusive<u16>| vec![Named { protocol, ports }];
+    let one = |protocol, ports: RangeInclusive<u16>| vec![ServicePorts { protocol, ports }];
     assert_eq!(named("postgresql", None), one(None, 5432..=5432));
     assert_eq!(named("PostgreSQL", Some(Protocol::Tcp)), one(Some(Protocol::Tcp), 5432..=5432));
     assert_eq!(named("www", None), one(None, 80..=80));

@@ -25,7 +25,7 @@ pub(super) struct Pipeline<'a, 'r> {
 }
 
 /// What the stages found.
-pub(super) struct Found {
+pub(super) struct PipelineResult {
     /// A listener for each row, in the order of the rows.
     pub(super) listeners: Vec<Listener>,
     pub(super) gaps: Vec<Gap>,
@@ -90,7 +90,7 @@ impl Pipeline<'_, '_> {
     ///
     /// # Errors
     /// If the list of processes cannot be read, or this system does not support the search.
-    pub(super) fn run(self, rows: Vec<Row>, connected: Option<Connected>) -> Result<Found, Error> {
+    pub(super) fn run(self, rows: Vec<Row>, connected: Option<Connected>) -> Result<PipelineResult, Error> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;
@@ -121,7 +121,7 @@ impl Pipeline<'_, '_> {
         for step in STEPS {
             step(&mut joined);
         }
-        Ok(Found {
+        Ok(PipelineResult {
             listeners: joined.listeners,
             gaps: joined.gaps,
             method: search.method,

@@ -14,7 +14,7 @@ const LONGEST_ANCESTRY: usize = 64;
 
 /// Whether a listener passes the process filters, best first. Of several filters the worst result counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kept {
+enum FilterResult {
     Yes,
     /// It passes if an unseen holder matches.
     IfHolderMatches,
@@ -48,17 +48,17 @@ impl Selection {
         };
         let (mut undecided, mut of_unknown_user, mut of_unknown_facts) = (0, 0, 0);
         snapshot.listeners.retain(|listener| match self.keeps(listener, context, &may_be) {
-            Kept::Yes => true,
-            Kept::No => false,
-            Kept::IfHolderMatches => {
+            FilterResult::Yes => true,
+            FilterResult::No => false,
+            FilterResult::IfHolderMatches => {
                 undecided += 1;
                 false
             }
-            Kept::IfUserMatches => {
+            FilterResult::IfUserMatches => {
                 of_unknown_user += 1;
                 false
             }
-            Kept::IfFactMatches => {
+            FilterResult::IfFactMatches => {
                 of_unknown_facts += 1;
                 false
             }
@@ -76,13 +76,13 @@ impl Selection {
     }
 
     /// Returns whether a listener passes the process filters.
-    fn keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
+    fn keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> FilterResult {
         let unseen = listener.unseen.is_some();
         let decide = |asked: bool, known: bool, matches: &dyn Fn(&Process) -> bool| {
             if !asked || known || listener.holders.iter().any(|holder| matches(&holder.process)) {
-                return Kept::Yes;
+                return FilterResult::Yes;
             }
-            if unseen && may_be(matches) { Kept::IfHolderMatches } else { Kept::No }
+            if unseen && may_be(matches) { FilterResult::IfHolderMatches } else { FilterResult::No }
         };
         let filters = [
             decide(!self.pids.is_empty(), false, &|process| self.pids.contains(&process.id.pid)),
@@ -92,55 +92,60 @@ impl Selection {
             self.directory_keeps(listener, may_be),
             self.developer_keeps(listener, context, may_be),
         ];
-        filters.into_iter().max().unwrap_or(Kept::Yes)
+        filters.into_iter().max().unwrap_or(FilterResult::Yes)
     }
 
     /// Returns whether a listener passes the filter by user. An unknown user may be any.
-    fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
+    fn user_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> FilterResult {
         let is_asked =
-            |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.is(uid, name));
+            |uid: Option<u32>, name: &Option<Text>| self.users.iter().any(|user| user.matches(uid, name));
         let (socket, holders) = (&listener.socket, &listener.holders);
         let of_process = |process: &Process| is_asked(process.uid, &process.user);
         let is_unknown = |process: &Process| process.unknown_user.is_some();
         match () {
-            () if self.users.is_empty() || is_asked(socket.uid, &socket.user) => Kept::Yes,
-            () if holders.iter().any(|holder| of_process(&holder.process)) => Kept::Yes,
-            () if socket.unknown_user.is_some() => Kept::IfUserMatches,
-            () if holders.iter().any(|holder| is_unknown(&holder.process)) => Kept::IfUserMatches,
+            () if self.users.is_empty() || is_asked(socket.uid, &socket.user) => FilterResult::Yes,
+            () if holders.iter().any(|holder| of_process(&holder.process)) => FilterResult::Yes,
+            () if socket.unknown_user.is_some() => FilterResult::IfUserMatches,
+            () if holders.iter().any(|holder| is_unknown(&holder.process)) => FilterResult::IfUserMatches,
             () if listener.unseen.is_some()
                 && may_be(&|process| of_process(process) || is_unknown(process)) =>
             {
-                Kept::IfHolderMatches
+                FilterResult::IfHolderMatches
             }
-            () => Kept::No,
+            () => FilterResult::No,
         }
     }
 
     /// Returns whether a listener passes the filter by tree.
-    fn tree_keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
+    fn tree_keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> FilterResult {
         match self.trees.is_empty() {
-            true => Kept::Yes,
+            true => FilterResult::Yes,
             false => Selection::fact_keeps(listener, may_be, &|process| self.is_in_tree(process, context)),
         }
     }
 
     /// Returns whether a listener passes the filter by directory.
-    fn directory_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> Kept {
+    fn directory_keeps(&self, listener: &Listener, may_be: &MayBe<'_>) -> FilterResult {
         match self.directories.is_empty() {
-            true => Kept::Yes,
+            true => FilterResult::Yes,
             false => Selection::fact_keeps(listener, may_be, &|process| self.runs_inside(process)),
         }
     }
 
     /// Returns whether a listener passes the filter for people's own programs. What a container publishes passes, whoever
     /// forwards it. A socket of a service of the system does not, even if its holder could not be seen.
-    fn developer_keeps(&self, listener: &Listener, context: &FilterContext, may_be: &MayBe<'_>) -> Kept {
+    fn developer_keeps(
+        &self,
+        listener: &Listener,
+        context: &FilterContext,
+        may_be: &MayBe<'_>,
+    ) -> FilterResult {
         if !self.developer || listener.container.is_some() {
-            return Kept::Yes;
+            return FilterResult::Yes;
         }
         let of_system = listener.service.as_ref().is_some_and(own_programs::is_of_system);
         if listener.holders.is_empty() && of_system {
-            return Kept::No;
+            return FilterResult::No;
         }
         Selection::fact_keeps(listener, may_be, &|process| own_programs::is_own(process, context))
     }
@@ -150,19 +155,19 @@ impl Selection {
         listener: &Listener,
         may_be: &MayBe<'_>,
         matches: &dyn Fn(&Process) -> Option<bool>,
-    ) -> Kept {
+    ) -> FilterResult {
         let found: Vec<Option<bool>> =
             listener.holders.iter().map(|holder| matches(&holder.process)).collect();
         let no_process = |reason: Reason| reason == Reason::Kernel;
         match &listener.unseen {
-            _ if found.contains(&Some(true)) => Kept::Yes,
-            _ if found.contains(&None) => Kept::IfFactMatches,
+            _ if found.contains(&Some(true)) => FilterResult::Yes,
+            _ if found.contains(&None) => FilterResult::IfFactMatches,
             Some(unseen)
                 if !no_process(unseen.reason) && may_be(&|process| matches(process) != Some(false)) =>
             {
-                Kept::IfHolderMatches
+                FilterResult::IfHolderMatches
             }
-            _ => Kept::No,
+            _ => FilterResult::No,
         }
     }
 

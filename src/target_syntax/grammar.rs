@@ -11,7 +11,7 @@ use crate::model::Protocol;
 use crate::model::target::{Address, PORTS, ServiceName, Target, TargetError, Unix};
 use crate::model::text::enumerate;
 use crate::port_info;
-use crate::port_info::{Named, Services, Similar};
+use crate::port_info::{ServicePorts, Services, Similar};
 
 impl FromStr for Target {
     type Err = TargetError;
@@ -104,16 +104,16 @@ impl Target {
             return targets;
         }
         let (protocol, rest) = split_protocol(without_slash(text), services)?;
-        let targets = |address: Option<Address>, found: Places| {
-            let target = |one: Named| Target {
+        let targets = |address: Option<Address>, found: ParsedPorts| {
+            let target = |one: ServicePorts| Target {
                 service: found.service.clone(),
                 ..Target::from_parts(one.protocol, address.clone(), one.ports)
             };
-            found.places.into_iter().map(target).collect()
+            found.ports.into_iter().map(target).collect()
         };
         if let Some(inner) = rest.strip_prefix('[') {
             let (address, port) = split_bracketed(rest, inner)?;
-            return Ok(targets(Some(address), places(port, protocol, services, one_port)?));
+            return Ok(targets(Some(address), parse_port_or_name(port, protocol, services, one_port)?));
         }
         let colons = rest.matches(':').count();
         if colons > 1 {
@@ -121,14 +121,16 @@ impl Target {
         }
         match rest.split_once(':') {
             Some((_, "")) => Err(TargetError::new(rest, "lacks a port after the colon", FORMS)),
-            Some(("", ports)) => Ok(targets(None, places(ports, protocol, services, parse_ports)?)),
+            Some(("", ports)) => {
+                Ok(targets(None, parse_port_or_name(ports, protocol, services, parse_ports)?))
+            }
             Some((host, port)) => {
                 let host = Host::parse(host, port, hosts)?;
                 let protocol = protocol.or(host.is_name().then_some(Protocol::Tcp));
                 let ports = if matches!(host, Host::Any { .. }) { parse_ports } else { one_port };
                 let mut found = Vec::new();
                 for address in host.addresses() {
-                    found.extend(targets(address, places(port, protocol, services, ports)?));
+                    found.extend(targets(address, parse_port_or_name(port, protocol, services, ports)?));
                 }
                 Ok(found)
             }
@@ -138,7 +140,7 @@ impl Target {
             None if rest.parse::<Ipv4Addr>().is_ok() => {
                 Err(TargetError::new(rest, "is an address without a port", format!("write {rest}:8080")))
             }
-            None => Ok(targets(None, places(rest, protocol, services, parse_ports)?)),
+            None => Ok(targets(None, parse_port_or_name(rest, protocol, services, parse_ports)?)),
         }
     }
 }
@@ -156,37 +158,38 @@ fn typed(target: &Target) -> String {
 }
 
 /// The ports that a text in the place of a port means.
-pub(super) struct Places {
-    pub(super) places: Vec<Named>,
+pub(super) struct ParsedPorts {
+    pub(super) ports: Vec<ServicePorts>,
     /// The name, if it comes from the machine's services file.
     pub(super) service: Option<ServiceName>,
 }
 
 /// Parses the port of a target: a number, a range if `numbers` takes one, or a service name.
-pub(super) fn places(
+pub(super) fn parse_port_or_name(
     text: &str,
     protocol: Option<Protocol>,
     services: &Services,
     numbers: impl Fn(&str) -> Result<RangeInclusive<u16>, TargetError>,
-) -> Result<Places, TargetError> {
+) -> Result<ParsedPorts, TargetError> {
     // Some names of services files have other characters: z39.50.
-    let may_be_name = || text.contains(|letter: char| letter.is_ascii_alphabetic()) && services.has(text);
+    let may_be_name =
+        || text.contains(|letter: char| letter.is_ascii_alphabetic()) && services.has_name(text);
     if !port_info::is_name(text) && !may_be_name() {
-        let places = vec![Named { protocol, ports: numbers(text)? }];
-        return Ok(Places { places, service: None });
+        let ports = vec![ServicePorts { protocol, ports: numbers(text)? }];
+        return Ok(ParsedPorts { ports, service: None });
     }
-    let found = services.named(text, protocol);
-    if found.places.is_empty() {
+    let found = services.resolve(text, protocol);
+    if found.ports.is_empty() {
         return Err(unknown_name(text, protocol, services));
     }
     let service = found.file.map(|file| ServiceName { name: text.to_owned(), file });
-    Ok(Places { places: found.places, service })
+    Ok(ParsedPorts { ports: found.ports, service })
 }
 
 fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> TargetError {
-    let others = services.named(name, None).places;
+    let others = services.resolve(name, None).ports;
     if let (Some(protocol), false) = (protocol, others.is_empty()) {
-        let target = |one: &Named| typed(&Target::from_parts(one.protocol, None, one.ports.clone()));
+        let target = |one: &ServicePorts| typed(&Target::from_parts(one.protocol, None, one.ports.clone()));
         let help = format!("the name stands for {}", enumerate(others.iter().map(target), "or"));
         return TargetError::new(name, format!("is no service of {}", protocol.as_str()), help);
     }
@@ -237,7 +240,7 @@ fn split_protocol<'a>(
         (None, None) => {
             let left_is_port = left.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
                 || left.contains(':')
-                || !services.named(left, None).places.is_empty();
+                || !services.resolve(left, None).ports.is_empty();
             let wrong = if left_is_port { right } else { left };
             let help = match left_is_port && left.contains(':') {
                 true => format!("write {left}, or http://{left}/ with any path"),

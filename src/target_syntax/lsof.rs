@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::grammar::places;
+use super::grammar::parse_port_or_name;
 use super::hosts::parse_address;
 use super::hosts::{Host, Hosts, UnknownHosts};
 use super::ports::parse_ports;
 use crate::model::target::{Address, PORTS, Target, TargetError};
 use crate::model::{Family, Protocol};
-use crate::port_info::{Named, Services};
+use crate::port_info::{ServicePorts, Services};
 
 impl Target {
     /// Parses what `lsof -i` takes: `[46][tcp|udp][@address][:ports]`, the ports separated by commas.
@@ -80,14 +80,14 @@ impl Target {
         };
         let mut targets = Vec::new();
         for part in ports.split(',') {
-            let found = places(part, whole.protocol, services, parse_ports)?;
-            let target = |Named { protocol, ports }| Target {
+            let found = parse_port_or_name(part, whole.protocol, services, parse_ports)?;
+            let target = |ServicePorts { protocol, ports }| Target {
                 protocol,
                 ports,
                 service: found.service.clone(),
                 ..whole.clone()
             };
-            targets.extend(found.places.into_iter().map(target).flat_map(|target| at_each(&target)));
+            targets.extend(found.ports.into_iter().map(target).flat_map(|target| at_each(&target)));
         }
         Ok(targets)
     }

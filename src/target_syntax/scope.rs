@@ -117,9 +117,9 @@ mod tests {
     use super::*;
 
     /// `v0` and `v1` have fe80::1, `v2` has fe80::2.
-    struct Machine;
+    struct TestInterfaces;
 
-    impl Interfaces for Machine {
+    impl Interfaces for TestInterfaces {
         fn find(&self, wanted: &str) -> Option<String> {
             let known = [("v0", "2"), ("v1", "3"), ("v2", "4"), ("lo", "1")];
             let found = known.iter().find(|(name, number)| wanted == *name || wanted == *number);
@@ -143,7 +143,7 @@ mod tests {
     fn scoped(text: &str) -> Result<Scoped, TargetError> {
         let target: Target = text.parse().unwrap();
         let protocol = target.protocol().or(Some(Protocol::Tcp));
-        target.scoped(protocol, &Machine)
+        target.scoped(protocol, &TestInterfaces)
     }
 
     #[test]

@@ -159,9 +159,9 @@ fn urls() {
 }
 
 /// A machine with a name and one address.
-struct Machine;
+struct TestHosts;
 
-impl super::hosts::Hosts for Machine {
+impl super::hosts::Hosts for TestHosts {
     fn is_own_name(&self, name: &str) -> bool {
         name == "workstation"
     }
@@ -173,7 +173,7 @@ impl super::hosts::Hosts for Machine {
 
 #[test]
 fn hosts_of_this_machine_and_of_others() {
-    let list = |text: &str| Target::parse_list_with(text, &crate::port_info::Services::default(), &Machine);
+    let list = |text: &str| Target::parse_list_with(text, &crate::port_info::Services::default(), &TestHosts);
     assert_eq!(list("workstation:80").unwrap(), [target("tcp/80")]);
     assert_eq!(list("http://workstation./x").unwrap(), [target("tcp/80")]);
     assert_eq!(list("http://192.0.2.2/").unwrap(), [target("tcp/192.0.2.2:80")]);

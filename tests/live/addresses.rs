@@ -89,7 +89,7 @@ fn ports_are_compared_as_numbers() {
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for requested in [port / 10, port / 100] {
         let output = Cmd::new(["--json".to_owned(), requested.to_string()]).run();
-        let answer = crate::support::Answer::parse(output);
+        let answer = crate::support::JsonOutput::parse(output);
         for listener in answer.listeners() {
             answer.assert_eq(&listener["port"], &json!(requested), "port");
         }

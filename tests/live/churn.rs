@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, holders, live_test, pids, port};
 use serde_json::{Value, json};
 
 const LOOKS: usize = 100;
@@ -14,7 +14,7 @@ fn named_port(holder: &Value) -> Option<u64> {
 }
 
 #[track_caller]
-fn must_not_lend_names(answer: &Answer) {
+fn must_not_lend_names(answer: &JsonOutput) {
     for listener in answer.listeners() {
         for holder in holders(listener) {
             if let Some(named) = named_port(holder) {

@@ -4,13 +4,13 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Engine, NOBODY, control_character, holders, live_test, pids, port, without_styles,
+    Cmd, Engine, JsonOutput, NOBODY, control_character, holders, live_test, pids, port, without_styles,
 };
 use serde_json::{Value, json};
 
 /// Asserts that the listener belongs to this container and is held by a proxy outside of it.
 #[track_caller]
-fn must_be_published(answer: &Answer, listener: &Value, wanted: &Value) {
+fn must_be_published(answer: &JsonOutput, listener: &Value, wanted: &Value) {
     answer.assert_eq(&listener["container"], wanted, "container");
     let proxy = answer.only_holder(listener);
     answer.assert_eq(&proxy["name"], &json!("docker-proxy"), "holder");
@@ -180,7 +180,7 @@ fn a_container_in_the_host_network_for_an_unprivileged_user() {
 }
 
 #[track_caller]
-fn must_be_refused(answer: &Answer) {
+fn must_be_refused(answer: &JsonOutput) {
     let reasons: Vec<&Value> = answer.gaps("containers").into_iter().map(|gap| &gap["reason"]).collect();
     answer.assert_eq(reasons, vec![&json!("permission")], "the engine's refusal is a gap");
 }
@@ -205,7 +205,7 @@ fn why_names_the_container() {
     let engine = Engine::host();
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
-    let why = Answer::parse(engine.cmd(["why", "--json", &port.to_string()]).run().code(1));
+    let why = JsonOutput::parse(engine.cmd(["why", "--json", &port.to_string()]).run().code(1));
     why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let standing = &why.document["standing_in_the_way"][0]["container"];
     why.assert_eq(standing, &container.described(80), "the obstacle");
@@ -240,7 +240,7 @@ fn free_advises_to_stop_the_container() {
     let port = port();
     let container = engine.run(&["--publish", &format!("127.0.0.1:{port}:80")], &["tcp=0.0.0.0:80"]);
     let plan = engine.cmd(["free", "--dry-run", "--json", &port.to_string()]).run();
-    let plan = Answer::parse(plan);
+    let plan = JsonOutput::parse(plan);
     let stop = format!("docker stop {}", container.name);
     plan.assert(plan.document.to_string().contains(&stop), "the command that stops the container is printed");
     let said = engine.cmd(["free", "--dry-run", &port.to_string()]).run();

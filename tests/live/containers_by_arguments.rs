@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Engine, NOBODY, Podman, Steps, copy_of, fixture_program, folder, holders, in_new_netns,
+    Cmd, Engine, JsonOutput, NOBODY, Podman, Steps, copy_of, fixture_program, folder, holders, in_new_netns,
     kill_proxy, live_test, pids, send_signal, until,
 };
 use nix::sys::signal::Signal;
@@ -137,7 +137,7 @@ fn a_loopback_address_without_a_rule_is_not_forwarded() {
         output.assert(!output.text().contains(&container.name), "the container is not reached there");
         let all = engine.cmd([] as [&str; 0]).run();
         all.assert(!all.text().contains(&container.name), "nor in the list");
-        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
+        let why = JsonOutput::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().code(0));
         why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
         // A user who may not read the rules gets a gap about them.
         let stranger = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().code(3);

@@ -4,8 +4,8 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Container, Engine, NOBODY, holders, in_new_netns, ip, kill_proxy, live_test, pids, send_signal,
-    stop,
+    Container, Engine, JsonOutput, NOBODY, holders, in_new_netns, ip, kill_proxy, live_test, pids,
+    send_signal, stop,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -49,7 +49,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
         let other = engine.cmd(["udp/8080"]).run().code(1);
         other.assert(!other.text().contains(&container.name), "the other protocol is not forwarded");
 
-        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
+        let why = JsonOutput::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
         why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
         let reason = why.document["reason"].to_string();
         why.assert(reason.contains(&container.name), "the reason names the container");
@@ -61,7 +61,7 @@ fn a_port_that_is_forwarded_and_not_listened_on() {
 }
 
 #[track_caller]
-fn must_be_forwarded(answer: &Answer, container: &Container<'_>) {
+fn must_be_forwarded(answer: &JsonOutput, container: &Container<'_>) {
     let row = answer.only();
     answer.assert_eq(&row["state"], &json!("forwarded"), "state");
     answer.assert_eq([&row["protocol"], &row["address"]], [&json!("tcp"), &json!(ADDRESS)], "where");
@@ -75,11 +75,11 @@ fn must_be_forwarded(answer: &Answer, container: &Container<'_>) {
 /// A user who may not query the engine gets no such row, and no false statement instead.
 fn an_unprivileged_user_is_not_denied_it(engine: &Engine) {
     let output = engine.cmd(["--json", &PORT.to_string()]).user(Some(NOBODY)).run().without_panic();
-    let answer = Answer::parse(output);
+    let answer = JsonOutput::parse(output);
     answer.assert_eq(answer.listeners().len(), 0, "rows");
     let why =
         engine.cmd(["why", "--json", &format!("{ADDRESS}:{PORT}")]).user(Some(NOBODY)).run().without_panic();
-    let why = Answer::parse(why);
+    let why = JsonOutput::parse(why);
     why.assert(why.document["verdict"] != "free", "a port that answers is not reported as free");
 }
 
@@ -88,7 +88,7 @@ fn must_report_a_stopped_engine(engine: &Engine) {
     stop(engine.pid());
     let output = engine.cmd(["--json", &PORT.to_string()]).run();
     send_signal(engine.pid(), Signal::SIGCONT);
-    let answer = Answer::parse(output.without_panic().code(0));
+    let answer = JsonOutput::parse(output.without_panic().code(0));
     answer.assert_eq(holders(answer.only()).len(), 1, "the proxy is shown");
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     let reasons: Vec<_> =
@@ -114,7 +114,7 @@ fn a_port_that_the_engine_holds_itself() {
                 _ => answer.assert_eq(pids(row), vec![engine.pid()], "the engine holds it"),
             }
         }
-        let why = Answer::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
+        let why = JsonOutput::parse(engine.cmd(["why", "--json", &PORT.to_string()]).run().without_panic());
         why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
         why.assert(
             why.document["reason"].to_string().contains(&container.name),
@@ -122,7 +122,7 @@ fn a_port_that_the_engine_holds_itself() {
         );
 
         // Ending the engine would end all its containers.
-        let plan = Answer::parse(engine.cmd(["free", "--dry-run", "--json", &PORT.to_string()]).run());
+        let plan = JsonOutput::parse(engine.cmd(["free", "--dry-run", "--json", &PORT.to_string()]).run());
         let planned = plan.document["plan"].as_array().cloned().unwrap_or_default();
         let ends = planned.iter().any(|step| step["pid"] == engine.pid());
         plan.assert(!ends, "the engine is not in the plan");

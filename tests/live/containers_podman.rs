@@ -2,13 +2,13 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Podman, holders, in_new_netns, live_test};
+use crate::support::{JsonOutput, Podman, holders, in_new_netns, live_test};
 use serde_json::{Value, json};
 
 const PORT: u16 = 8080;
 
 #[track_caller]
-fn must_be_conmons(answer: &Answer, listener: &Value) {
+fn must_be_conmons(answer: &JsonOutput, listener: &Value) {
     let conmon = answer.only_holder(listener);
     answer.assert_eq(&conmon["name"], &json!("conmon"), "holder");
     answer.assert_eq(&conmon["container"], &json!(null), "conmon itself is in no container");

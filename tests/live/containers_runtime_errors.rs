@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Behavior, Engine, FakeRuntime, Fixture, holders, live_test, port};
+use crate::support::{Behavior, Engine, FakeRuntime, Fixture, JsonOutput, holders, live_test, port};
 use serde_json::{Value, json};
 
 /// The socket of the machine's engine.
@@ -42,7 +42,7 @@ fn with_mount(mount: &str) -> [String; 6] {
 fn reasons(engine: &Engine, port: u16, mount: &str) -> Vec<Value> {
     let through = || with_mount(mount).into_iter().chain(["sh".to_owned()]);
     let output = engine.cmd(["--json", &port.to_string()]).through(through()).run();
-    let answer = Answer::parse(output.without_panic().code(0));
+    let answer = JsonOutput::parse(output.without_panic().code(0));
     let listener = answer.only();
     answer.assert_eq(&holders(listener)[0]["name"], &json!("docker-proxy"), "what can be seen is shown");
     for unknown in ["name", "image", "compose"] {

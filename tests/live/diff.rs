@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, ordinary_user, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, Output, folder, live_test, ordinary_user, pids, port};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -30,7 +30,7 @@ fn server(port: u16) -> Fixture {
 }
 
 #[track_caller]
-fn events(answer: &Answer) -> Vec<String> {
+fn events(answer: &JsonOutput) -> Vec<String> {
     let changes = answer.document["changes"].as_array().cloned().unwrap_or_default();
     changes
         .iter()
@@ -44,16 +44,16 @@ fn opened_and_closed_sockets_are_reported() {
     let target = format!("{one},{other}");
     let first = server(one);
     let before = save("diff-before", listed(&[&target]));
-    let same = Answer::parse(diff(&[&before]).run().code(0));
+    let same = JsonOutput::parse(diff(&[&before]).run().code(0));
     same.assert_eq(events(&same), Vec::<String>::new(), "nothing was done");
     same.assert_eq(&same.document["complete"], &json!(true), "complete");
     drop(first);
     let second = server(other);
-    let now = Answer::parse(diff(&[&before]).run().code(1));
+    let now = JsonOutput::parse(diff(&[&before]).run().code(1));
     let reported = if one < other { ["closed []", "opened []"] } else { ["opened []", "closed []"] };
     now.assert_eq(events(&now), reported.map(str::to_owned).to_vec(), "what happened");
     let after = save("diff-after", listed(&[&target]));
-    let both = Answer::parse(diff(&[&before, &after]).run().code(1));
+    let both = JsonOutput::parse(diff(&[&before, &after]).run().code(1));
     both.assert_eq(events(&both), events(&now), "of two files");
     let opened =
         both.document["changes"].as_array().into_iter().flatten().find(|one| one["before"].is_null());
@@ -67,7 +67,7 @@ fn a_restarted_server_has_another_socket() {
     let before = save("diff-restart", listed(&[&place.to_string()]));
     drop(first);
     let _second = server(place);
-    let now = Answer::parse(diff(&[&before]).run().code(1));
+    let now = JsonOutput::parse(diff(&[&before]).run().code(1));
     now.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
     // Another holder of the same socket.
     let shared = port();
@@ -76,7 +76,7 @@ fn a_restarted_server_has_another_socket() {
     drop(alone);
     let _family = Fixture::start([format!("tcp=127.0.0.1:{shared}"), "fork=1".into()]);
     let after = save("diff-family", listed(&[&shared.to_string()]));
-    let now = Answer::parse(diff(&[&before, &after]).run().code(1));
+    let now = JsonOutput::parse(diff(&[&before, &after]).run().code(1));
     now.assert_eq(events(&now), vec!["changed [socket,holders]".to_owned()], "what happened");
 }
 
@@ -98,13 +98,13 @@ fn the_current_state_is_read_with_the_same_request() {
         ("diff-exposed", &["--exposed", "--pid", &pid]),
     ] {
         let before = save(name, listed(arguments));
-        let now = Answer::parse(diff(&[&before]).run().code(0));
+        let now = JsonOutput::parse(diff(&[&before]).run().code(0));
         now.assert_eq(&now.document["same_question"], &json!(true), "the request");
     }
     let [narrow, wide] =
         [save("diff-narrow", listed(&[&place.to_string()])), save("diff-wide", listed(&["--pid", &pid]))];
     for sides in [[&narrow, &wide], [&wide, &narrow]] {
-        let now = Answer::parse(diff(&sides).run().code(0));
+        let now = JsonOutput::parse(diff(&sides).run().code(0));
         now.assert_eq(&now.document["same_question"], &json!(false), "the request");
     }
 }
@@ -117,11 +117,11 @@ fn all_states_are_compared_if_requested() {
     let other = Fixture::start([client]);
     let target = server.port().to_string();
     let before = save("diff-all", listed(&["--all", &target]));
-    Answer::parse(diff(&[&before]).run().code(0));
+    JsonOutput::parse(diff(&[&before]).run().code(0));
     let listening = save("diff-listening", listed(&[&target]));
-    Answer::parse(diff(&[&before, &listening]).run().code(0));
+    JsonOutput::parse(diff(&[&before, &listening]).run().code(0));
     drop(other);
-    let now = Answer::parse(diff(&[&before]).run().code(1));
+    let now = JsonOutput::parse(diff(&[&before]).run().code(1));
     now.assert_eq(events(&now).len(), 1, "one of two connections is not as it was");
 }
 
@@ -132,7 +132,7 @@ fn permissions_are_no_difference() {
     let ordinary = save("diff-ordinary", listed(&[&target]).user(ordinary_user()));
     let root = save("diff-root", listed(&[&target]));
     for sides in [[&ordinary, &root], [&root, &ordinary]] {
-        Answer::parse(diff(&sides).run().code(0));
+        JsonOutput::parse(diff(&sides).run().code(0));
     }
     let output =
         Cmd::new(["diff", ordinary.to_str().expect("text"), root.to_str().expect("text")]).run().code(0);
@@ -148,7 +148,7 @@ fn unreadable_holders_are_not_reported_as_gone() {
     let server = server(port());
     let root = save("diff-of-pid", listed(&["--pid", &server.pid().to_string()]));
     let target = save("diff-blind", listed(&[&server.port().to_string()]).user(ordinary_user()));
-    let unsure = Answer::parse(diff(&[&root, &target]).run().code(3));
+    let unsure = JsonOutput::parse(diff(&[&root, &target]).run().code(3));
     unsure.assert_eq(&unsure.document["changes"][0]["certain"], &json!(false), "certain");
     unsure.assert_eq(&unsure.document["complete"], &json!(false), "complete");
     let reported =

@@ -13,7 +13,7 @@ mod machine;
 
 use crate::docs::{Section, Shown, commands, inline_code, read, sections};
 use crate::support::{Engine, in_new_netns, ip, live_test, until};
-use machine::Machine;
+use machine::DeveloperMachine;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ const PAGE: &str = "docs/questions.md";
 const CONTAINER: &str = "Which container has a port?";
 
 /// A heading of the page, and what sets its situation up.
-type Question = (&'static str, fn(&mut Machine));
+type Question = (&'static str, fn(&mut DeveloperMachine));
 
 /// All questions, in the order of the page.
 const QUESTIONS: &[Question] = &[
@@ -63,12 +63,12 @@ const QUESTIONS: &[Question] = &[
             accepted.close()\n    client.recv(1)\n    client.close()\n";
         machine.write("shop", "server.py", server);
         machine.type_in("shop", "python3 server.py; touch ended");
-        let ended = Machine::folder("shop").join("ended");
+        let ended = DeveloperMachine::folder("shop").join("ended");
         until(|| ended.exists().then_some(())).expect("the server has ended");
     }),
     ("Why is permission denied for port 80?", |_| {}),
     ("Why can an address not be assigned?", |_| {}),
-    ("Why is the process of a port not shown?", Machine::serve_postgres),
+    ("Why is the process of a port not shown?", DeveloperMachine::serve_postgres),
     ("Which of several servers belongs to which project?", |machine| {
         machine.serve("shop", 3000);
         machine.serve("monitor", 3001);
@@ -124,7 +124,7 @@ fn every_question_of_the_page_is_answered_as_shown() {
         let shown = commands(&question.text);
         assert_eq!(shown.len(), 1, "commands of: {}", question.heading);
         wrong.extend(in_new_netns(|| {
-            let mut machine = Machine::start();
+            let mut machine = DeveloperMachine::start();
             stage(&mut machine);
             machine.check_all(PAGE, &shown, Some(code), &[])
         }));
@@ -142,7 +142,7 @@ fn the_question_about_a_container_is_answered_as_shown() {
     let wrong: Vec<String> = in_new_netns(|| {
         ip("link set lo up");
         let engine = Engine::start(&[]);
-        let mut machine = Machine::start();
+        let mut machine = DeveloperMachine::start();
         machine.user = 0;
         engine.another_image("web:3");
         let options = ["--publish", "8080:80", "--name", "web"];
@@ -168,7 +168,7 @@ fn every_command_of_the_readme_prints_the_shown_output() {
     let shown = commands(&page);
     assert!(shown.len() > 4, "the README shows examples");
     let wrong: Vec<String> = in_new_netns(|| {
-        let mut machine = Machine::start();
+        let mut machine = DeveloperMachine::start();
         machine.type_in("shop", "python3 -m http.server 3000");
         machine.wait_for(&["3000"]);
         machine.serve("monitor", 10309);
@@ -208,7 +208,7 @@ fn every_command_of_a_page_is_valid() {
     let commands: Vec<&String> = written.iter().filter(is_command).filter(|text| !is_form(text)).collect();
     assert!(commands.len() > 30, "only {commands:?}");
     let refused: Vec<String> = in_new_netns(|| {
-        let mut machine = Machine::start();
+        let mut machine = DeveloperMachine::start();
         machine.serve("shop", 3000);
         let saved = machine.run("allears --json >before.json && cp before.json theirs.json", &[]);
         saved.assert(saved.status.success(), "a snapshot is saved");

@@ -1,6 +1,8 @@
 //! Tests for every system: each command once on real sockets. They also run under wine.
 
-use crate::support::{Answer, Cmd, Fixture, Steps, fixture_program, folder, live_test, pids, port, until};
+use crate::support::{
+    Cmd, Fixture, JsonOutput, Steps, fixture_program, folder, live_test, pids, port, until,
+};
 use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -10,8 +12,8 @@ fn listener(port: u16) -> Fixture {
 }
 
 #[track_caller]
-fn document(arguments: &[&str], code: i32) -> Answer {
-    Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
+fn document(arguments: &[&str], code: i32) -> JsonOutput {
+    JsonOutput::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
 }
 
 #[live_test]
@@ -153,7 +155,7 @@ fn free_ends_the_holder_and_frees_the_port() {
 fn a_dry_run_ends_no_process() {
     let server = listener(port());
     let target = server.port().to_string();
-    let answer = Answer::parse(Cmd::new(["free", "--json", "--dry-run", &target]).run().without_panic());
+    let answer = JsonOutput::parse(Cmd::new(["free", "--json", "--dry-run", &target]).run().without_panic());
     answer.assert_eq(&answer.document["plan"][0]["pid"], &json!(server.pid()), "the plan");
     answer.assert_eq(&answer.document["done"], &json!([]), "nothing was done");
     let still = Cmd::new([target]).answer(0);
@@ -215,7 +217,7 @@ fn diff_reports_changes() {
 }
 
 #[track_caller]
-fn document_of_diff(path: &str, code: i32) -> Answer {
+fn document_of_diff(path: &str, code: i32) -> JsonOutput {
     document(&["diff", "--json", path], code)
 }
 

@@ -1,7 +1,7 @@
 //! Formats for scripts: JSON with every key, NDJSON and CSV that agree with it, pids, exit codes. They are the same on
 //! every operating system.
 
-use crate::support::{Answer, Cmd, Fixture, holders, is_root, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, holders, is_root, live_test, pids, port};
 use serde_json::{Map, Value, json};
 
 const DOCUMENT: [&str; 8] =
@@ -43,7 +43,7 @@ const HOLDER: [&str; 13] = [
     "container",
 ];
 
-fn must_have(answer: &Answer, value: &Value, keys: &[&str], what: &str) {
+fn must_have(answer: &JsonOutput, value: &Value, keys: &[&str], what: &str) {
     let Some(object) = value.as_object() else { answer.fail(&format!("{what} is no object")) };
     for key in keys {
         answer.assert(object.contains_key(*key), &format!("{what} has no key {key}"));

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{
-    Answer, Cmd, Engine, Fixture, NOBODY, Need, in_new_netns, ip, kill_proxy, live_test, nft, pids,
+    Cmd, Engine, Fixture, JsonOutput, NOBODY, Need, in_new_netns, ip, kill_proxy, live_test, nft, pids,
 };
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn forwarded(target: &str) -> (String, String) {
     answer.assert_eq(&row["state"], &json!("forwarded"), "state");
     answer.assert_eq(&row["inode"], &json!(null), "no socket is there");
     answer.assert_eq(&answer.document["complete"], &json!(true), "all rules were followed");
-    let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
+    let why = JsonOutput::parse(Cmd::new(["why", "--json", target]).run().code(0));
     why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (address, note) = (text(&row["address"]), text(&row["note"]));
@@ -39,7 +39,7 @@ fn forwarded(target: &str) -> (String, String) {
 fn not_forwarded(target: &str) {
     let answer = Cmd::new([target]).answer(1);
     answer.assert_eq(&answer.document["complete"], &json!(true), "complete");
-    let why = Answer::parse(Cmd::new(["why", "--json", target]).run().code(0));
+    let why = JsonOutput::parse(Cmd::new(["why", "--json", target]).run().code(0));
     why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
 }
 
@@ -210,7 +210,7 @@ fn rules_of_the_older_iptables_are_a_gap() {
         let answer = Cmd::new(["9"]).answer(3);
         answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
         answer.assert_eq(&answer.document["gaps"][0]["what"], &json!("forwarding"), "gap");
-        let why = Answer::parse(Cmd::new(["why", "--json", "9"]).run().code(0));
+        let why = JsonOutput::parse(Cmd::new(["why", "--json", "9"]).run().code(0));
         why.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         iptables("iptables-legacy", "-t nat -F");
         not_forwarded("9");
@@ -227,7 +227,7 @@ fn a_rule_comes_before_a_listener() {
         let answer = Cmd::new(["tcp/8080"]).answer(0);
         let states: Vec<&str> = answer.listeners().iter().filter_map(|one| one["state"].as_str()).collect();
         answer.assert(states.contains(&"listen") && states.contains(&"forwarded"), "both are reported");
-        let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).run().code(1));
+        let why = JsonOutput::parse(Cmd::new(["why", "--json", "8080"]).run().code(1));
         why.assert_eq(&why.document["verdict"], &json!("listening"), "the obstacle");
         why.assert(why.document["facts"].to_string().contains("port 3000"), "a fact names the rule");
         drop(server);
@@ -241,9 +241,9 @@ fn a_machine_without_rules_gets_clear_answers() {
         ip("link add eth0 type veth peer name eth1");
         ip(&format!("address add {ADDRESS}/24 dev eth0"));
         ip("link set eth0 up");
-        let answer = Answer::parse(Cmd::new(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
+        let answer = JsonOutput::parse(Cmd::new(["--json", "8080"]).user(Some(NOBODY)).run().code(1));
         answer.assert_eq(&answer.document["complete"], &json!(true), "complete");
-        let why = Answer::parse(Cmd::new(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
+        let why = JsonOutput::parse(Cmd::new(["why", "--json", "8080"]).user(Some(NOBODY)).run().code(0));
         why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
     });
 }
@@ -261,16 +261,16 @@ fn an_unprivileged_user_gets_a_gap_about_rules() {
         // The engine's socket and the rules are readable by root only.
         let run = |words: &[&str]| engine.cmd(words.iter().copied()).user(Some(NOBODY)).run();
         for port in ["8080", "8081"] {
-            let answer = Answer::parse(run(&["--json", port]).code(3));
+            let answer = JsonOutput::parse(run(&["--json", port]).code(3));
             answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
             let gaps = answer.document["gaps"].to_string();
             answer.assert(gaps.contains("forwarding rules may not be read"), "a gap says so");
             answer.assert(gaps.contains("sudo"), "and what helps");
         }
         // A connection shows that the first port is forwarded. Nothing shows it of the second.
-        let why = Answer::parse(run(&["why", "--json", "8080"]).code(0));
+        let why = JsonOutput::parse(run(&["why", "--json", "8080"]).code(0));
         why.assert_eq(&why.document["verdict"], &json!("forwarded"), "verdict");
-        let why = Answer::parse(run(&["why", "--json", "8081"]).code(0));
+        let why = JsonOutput::parse(run(&["why", "--json", "8081"]).code(0));
         why.assert_eq(&why.document["verdict"], &json!("unknown"), "verdict");
         for port in ["8080", "8081"] {
             let why = run(&["why", port]).code(0);
@@ -280,7 +280,7 @@ fn an_unprivileged_user_gets_a_gap_about_rules() {
                 "it suggests the command that reveals more",
             );
         }
-        let processes = Answer::parse(run(&["--json", "--user", "65534", "8081"]));
+        let processes = JsonOutput::parse(run(&["--json", "--user", "65534", "8081"]));
         processes.assert_eq(processes.output.status.code(), Some(1), "no process holds what is forwarded");
 
         // Root learns from the rules what the engine does not report.

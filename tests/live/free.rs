@@ -4,7 +4,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cgroup, Cmd, Fixture, Output, Steps, listen_without_reuse, live_test, port, runs,
+    Cgroup, Cmd, Fixture, JsonOutput, Output, Steps, listen_without_reuse, live_test, port, runs,
     start_on_one_port, until,
 };
 use serde_json::json;
@@ -12,9 +12,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 /// Runs `free --json`, asserts the exit code, and checks the whole document.
 #[track_caller]
-pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
+pub(crate) fn freed(arguments: &[&str], code: i32) -> JsonOutput {
     let words = ["free", "--json"].iter().chain(arguments).copied();
-    let answer = Answer::parse(Cmd::new(words).run().code(code));
+    let answer = JsonOutput::parse(Cmd::new(words).run().code(code));
     let (output, reported) = (&answer.output, &answer.document);
     output.assert_eq(&reported["schema"], &json!("allears/1"), "schema");
     output.assert(!reported["target"].is_null(), "target");
@@ -30,7 +30,7 @@ pub(crate) fn freed(arguments: &[&str], code: i32) -> Answer {
 
 /// Returns the pids of a plan, or of what was done, in their order.
 #[track_caller]
-pub(crate) fn steps(answer: &Answer, key: &str) -> Vec<u32> {
+pub(crate) fn steps(answer: &JsonOutput, key: &str) -> Vec<u32> {
     let steps = answer.document[key].as_array().map(Vec::as_slice).unwrap_or_default();
     steps.iter().filter_map(|step| u32::try_from(step["pid"].as_u64()?).ok()).collect()
 }
@@ -81,11 +81,11 @@ fn a_dry_run_does_nothing() {
     }
     text.assert(text.text().contains("nothing was done"), "it reports this");
     must_still_hold(&text, &[&server]);
-    let json = Answer::parse(Cmd::new(["free", "--dry-run", "--json", &target]).run().without_panic());
+    let json = JsonOutput::parse(Cmd::new(["free", "--dry-run", "--json", &target]).run().without_panic());
     json.assert_eq(steps(&json, "plan"), server.family(), "the plan names every holder");
     json.assert_eq(&json.document["done"], &json!([]), "nothing was done");
     json.assert_eq(&json.document["free"], &json!(false), "free");
-    let with_yes = Answer::parse(Cmd::new(["free", "--dry-run", "--yes", "--json", &target]).run());
+    let with_yes = JsonOutput::parse(Cmd::new(["free", "--dry-run", "--yes", "--json", &target]).run());
     must_still_hold(&with_yes.output, &[&server]);
 
     let done = freed(&["--yes", &target], 0);
@@ -241,7 +241,8 @@ fn several_ports_are_one_document() {
     let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
     let both = format!("{},{}", servers[0].port(), servers[1].port());
     for options in [["free", "--json", "--dry-run"], ["free", "--json", "--yes"]] {
-        let answer = Answer::parse(Cmd::new(options.into_iter().chain([&both[..]])).run().without_panic());
+        let answer =
+            JsonOutput::parse(Cmd::new(options.into_iter().chain([&both[..]])).run().without_panic());
         let reported = answer.document.to_string();
         for server in &servers {
             let step = format!("\"pid\":{}", server.pid());

@@ -4,7 +4,7 @@
 
 use crate::free::{freed, must_be_free, must_still_hold, steps};
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Steps, folder, in_new_netns, live_test, port, runs, stop,
+    Cmd, Fixture, JsonOutput, NOBODY, Steps, folder, in_new_netns, live_test, port, runs, stop,
     without_host_containers,
 };
 use serde_json::{Value, json};
@@ -89,13 +89,14 @@ fn a_holder_that_exits_meanwhile_is_not_a_failure() {
 fn unknown_values_are_null() {
     in_new_netns(|| {
         let alone = Cmd::new(["free", "--json", "80"]).user(Some(NOBODY)).run().code(3);
-        let answer = Answer::parse(alone);
+        let answer = JsonOutput::parse(alone);
         answer.assert_eq(&answer.document["free"], &Value::Null, "free");
         answer.assert_eq(&answer.document["target"]["port"], &json!(80), "port");
-        let both = Answer::parse(Cmd::new(["free", "--json", "80", "8080"]).user(Some(NOBODY)).run().code(3));
+        let both =
+            JsonOutput::parse(Cmd::new(["free", "--json", "80", "8080"]).user(Some(NOBODY)).run().code(3));
         both.assert_eq(&both.document["free"], &Value::Null, "free of all");
         both.assert_eq(&both.document["ports"][1]["free"], &json!(true), "free of the other");
-        let root = Answer::parse(Cmd::new(["free", "--json", "80"]).run().code(0));
+        let root = JsonOutput::parse(Cmd::new(["free", "--json", "80"]).run().code(0));
         root.assert_eq(&root.document["free"], &json!(true), "root can tell");
     });
 }
@@ -103,11 +104,11 @@ fn unknown_values_are_null() {
 #[live_test(Linux, Root, NETWORK_NAMESPACE)]
 fn an_unused_range_is_a_document() {
     let first = port();
-    let answer = Answer::parse(
+    let answer = JsonOutput::parse(
         Cmd::new(["free".to_owned(), "--json".into(), format!("{first}-{first}")]).run().code(0),
     );
     answer.assert_eq(&answer.document["free"], &json!(true), "free");
-    let two = Answer::parse(in_new_netns(|| Cmd::new(["free", "--json", "4000-4001"]).run().code(0)));
+    let two = JsonOutput::parse(in_new_netns(|| Cmd::new(["free", "--json", "4000-4001"]).run().code(0)));
     two.assert_eq(&two.document["free"], &json!(true), "free");
     two.assert_eq(&two.document["ports"], &json!([]), "nothing is planned");
 }
@@ -121,7 +122,7 @@ fn a_dry_run_scans_once_for_a_range() {
             let file = log.display().to_string();
             let strace = ["strace", "-f", "-qq", "-e", "trace=socket,getdents64", "-o", &file];
             let output = Cmd::new(["free", "--json", "-n", "1024-65535"]).through(strace).run().code(1);
-            let answer = Answer::parse(output);
+            let answer = JsonOutput::parse(output);
             let planned = answer.document["ports"].as_array().map_or(0, Vec::len);
             answer.assert_eq(planned, ports, "a plan for each port");
             std::fs::read_to_string(log)
@@ -148,9 +149,9 @@ fn more_holders_than_descriptors() {
             .user(Some(NOBODY))
             .through(["prlimit", "--nofile=1024:1024"])
     };
-    let dry = Answer::parse(cmd(&["free", "--json", "-n"]).run().without_panic().code(1));
+    let dry = JsonOutput::parse(cmd(&["free", "--json", "-n"]).run().without_panic().code(1));
     dry.assert_eq(steps(&dry, "plan"), server.family(), "all of them");
-    let done = Answer::parse(cmd(&["free", "--json", "--yes"]).run().without_panic().code(0));
+    let done = JsonOutput::parse(cmd(&["free", "--json", "--yes"]).run().without_panic().code(0));
     must_be_free(&done.output, server.port(), &server.family());
 }
 

@@ -3,11 +3,11 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, holders, live_test, pids, port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, holders, live_test, pids, port, until};
 use serde_json::{Value, json};
 
 /// Returns whether anything else was unreadable in this scan, so that elimination proves nothing.
-fn has_unreadable(answer: &Answer) -> bool {
+fn has_unreadable(answer: &JsonOutput) -> bool {
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     gaps.iter().any(|gap| gap["what"] == "descriptors" && gap["reason"] == "permission")
 }
@@ -38,7 +38,7 @@ fn a_thread_with_its_own_table_is_found() {
 }
 
 /// Asserts that the listener has no invented holder, and returns the reason.
-fn must_be_unseen(answer: &Answer) -> &Value {
+fn must_be_unseen(answer: &JsonOutput) -> &Value {
     let listener = answer.only();
     answer.assert_eq(holders(listener).len(), 0, "holders");
     answer.assert(listener["unseen"].is_object(), "the holder is unseen, not absent");

@@ -3,12 +3,12 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, holders, live_test, pids, port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, folder, holders, live_test, pids, port, until};
 use serde_json::json;
 
 /// Runs the same scan with each search.
 #[track_caller]
-fn run_both(arguments: &[&str]) -> [Answer; 2] {
+fn run_both(arguments: &[&str]) -> [JsonOutput; 2] {
     ["walk", "bpf"].map(|search| {
         let all = ["--holders", search].into_iter().chain(arguments.iter().copied());
         Cmd::new(all).answer(0)
@@ -16,7 +16,7 @@ fn run_both(arguments: &[&str]) -> [Answer; 2] {
 }
 
 #[track_caller]
-fn must_be_the_same(arguments: &[&str], wanted: Vec<u32>) -> Answer {
+fn must_be_the_same(arguments: &[&str], wanted: Vec<u32>) -> JsonOutput {
     let [walk, bpf] = run_both(arguments);
     bpf.assert_eq(bpf.listeners(), walk.listeners(), "the result of the walk");
     bpf.assert_eq(pids(bpf.only()), wanted, "holders");

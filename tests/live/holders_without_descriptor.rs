@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Steps, live_test, port, until};
 use serde_json::{Value, json};
 
 /// Returns the pids of the candidates with this evidence.
@@ -15,7 +15,7 @@ fn candidates(unseen: &Value, evidence: &str) -> Vec<u64> {
 
 /// Asserts that the listener has no holder in a table, and that the fixture is a candidate. Other tests may hide
 /// sockets at the same time.
-fn must_be_named(answer: &Answer, server: &Fixture, evidence: &str) {
+fn must_be_named(answer: &JsonOutput, server: &Fixture, evidence: &str) {
     let listener = answer.only();
     answer.assert_eq(&listener["holders"], &json!([]), "it is in no table");
     let unseen = &listener["unseen"];

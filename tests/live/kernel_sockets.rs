@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Need, holders, live_test};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Need, holders, live_test};
 use serde_json::{Value, json};
 
 /// An MPTCP path manager that listens for its endpoints.
@@ -28,7 +28,7 @@ fn vxlan(name: &str) -> (String, Option<String>, Option<u64>) {
 }
 
 /// Asserts that every listener is the kernel's, for these features.
-fn must_belong_to_the_kernel(answer: &Answer, parts: &[(String, Option<String>, Option<u64>)]) {
+fn must_belong_to_the_kernel(answer: &JsonOutput, parts: &[(String, Option<String>, Option<u64>)]) {
     assert!(!answer.listeners().is_empty());
     for listener in answer.listeners() {
         answer.assert_eq(holders(listener).len(), 0, "holders");

@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Steps, holders, live_test, pids, port};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -140,7 +140,7 @@ fn namespaces_without_permission_are_a_gap() {
     let port = port();
     let server = server_in_another_netns(port);
     let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]).user(Some(NOBODY));
-    let answer = Answer::parse(cmd.run());
+    let answer = JsonOutput::parse(cmd.run());
     // /proc/PID/net of some process may show the listener. In any case it must not be denied.
     match answer.listeners() {
         [] => answer.assert_eq(answer.output.status.code(), Some(3), "exit code"),

@@ -2,12 +2,12 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, folder, live_test, pids, port};
 use serde_json::{Value, json};
 
 /// Asserts that the listener on this port is found in another namespace than ours, with its holder.
 #[track_caller]
-fn must_be_found(server: &Fixture, port: u16) -> Answer {
+fn must_be_found(server: &Fixture, port: u16) -> JsonOutput {
     let answer = Cmd::new(["--all-namespaces".to_owned(), format!("tcp/{port}")]).answer(0);
     answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     answer.assert_eq(&answer.only()["inode"], &json!(server.inode(0)), "inode");
@@ -19,7 +19,7 @@ fn must_be_found(server: &Fixture, port: u16) -> Answer {
 }
 
 /// Returns the gaps about namespaces.
-fn gaps(answer: &Answer, reason: &str) -> Vec<Value> {
+fn gaps(answer: &JsonOutput, reason: &str) -> Vec<Value> {
     let gaps = answer.document["gaps"].as_array().cloned().unwrap_or_default();
     gaps.into_iter().filter(|gap| gap["what"] == "namespaces" && gap["reason"] == reason).collect()
 }
@@ -83,7 +83,7 @@ fn a_namespace_that_a_message_keeps_is_not_denied() {
     let tcp = format!("tcp=127.0.0.1:{port}");
     let _server = Fixture::start(["namespace=net", &tcp, "network-message", "leave-network"]);
     let cmd = Cmd::new(["--json", "--all-namespaces", &format!("tcp/{port}")]);
-    let answer = Answer::parse(cmd.run());
+    let answer = JsonOutput::parse(cmd.run());
     match answer.listeners() {
         // listns(2) lists a namespace even if its descriptor is in flight.
         [only] => answer.assert_eq(&only["port"], &json!(port), "port"),

@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, Output, folder, live_test, pids, port};
 
 /// Runs a scan whose system calls strace tampers with.
 fn tampered(inject: &str, target: &str) -> Output {
@@ -20,7 +20,7 @@ fn an_interrupted_dump_is_repeated() {
     let port = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     for inject in ["recvmsg,recvfrom:error=EINTR:when=1", "sendto,sendmsg:error=EINTR:when=1"] {
-        let answer = Answer::parse(tampered(inject, &format!("tcp/{port}")).code(0));
+        let answer = JsonOutput::parse(tampered(inject, &format!("tcp/{port}")).code(0));
         answer.assert_eq(pids(answer.only()), vec![server.pid()], "holder");
     }
 }
@@ -32,7 +32,7 @@ fn must_not_deny(output: Output, pid: u32) {
             .assert(!output.errors().trim().is_empty() || !output.stdout.is_empty(), "it names what failed");
         return;
     }
-    let answer = Answer::parse(output.code(0));
+    let answer = JsonOutput::parse(output.code(0));
     answer.assert_eq(pids(answer.only()), vec![pid], "holder");
 }
 

@@ -3,20 +3,20 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, in_new_netns, live_test, nft, set_limit, until};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, in_new_netns, live_test, nft, set_limit, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 /// Runs `next --json`, and returns the document.
 #[track_caller]
-fn next(arguments: &[&str], code: i32) -> Answer {
+fn next(arguments: &[&str], code: i32) -> JsonOutput {
     let arguments: Vec<&str> = ["next", "--json"].into_iter().chain(arguments.iter().copied()).collect();
-    Answer::parse(Cmd::new(arguments).run().code(code))
+    JsonOutput::parse(Cmd::new(arguments).run().code(code))
 }
 
 /// Returns the skipped ports, each with the reason.
-fn skipped(answer: &Answer) -> Vec<(u64, &str)> {
+fn skipped(answer: &JsonOutput) -> Vec<(u64, &str)> {
     let all = answer.document["skipped"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pair = |one: &'_ Value| one["port"].as_u64().unwrap_or_default();
     all.iter().map(|one| (pair(one), one["reason"].as_str().unwrap_or_default())).collect()

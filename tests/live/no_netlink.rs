@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Need, Steps, folder, live_test, pids, port, without_netlink};
+use crate::support::{Cmd, Fixture, JsonOutput, Need, Steps, folder, live_test, pids, port, without_netlink};
 use crate::why::{must_have_verdict, obstacles, only_obstacle, run_why};
 use serde_json::{Value, json};
 
@@ -23,14 +23,14 @@ fn netlink_answers() -> bool {
     false
 }
 
-fn rows(answer: &Answer) -> Vec<(String, String, Vec<u32>)> {
+fn rows(answer: &JsonOutput) -> Vec<(String, String, Vec<u32>)> {
     let text = |one: &Value, key: &str| one[key].as_str().unwrap_or("?").to_owned();
     let row = |one: &Value| (text(one, "protocol"), text(one, "address"), pids(one));
     answer.listeners().iter().map(row).collect()
 }
 
 /// Returns whether a gap reports that the table came from /proc/net.
-fn reports_proc_net(answer: &Answer) -> bool {
+fn reports_proc_net(answer: &JsonOutput) -> bool {
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();
     gaps.iter().any(|gap| {
         gap["reason"] == "netlink"
@@ -244,7 +244,7 @@ fn a_kernel_without_bound_sockets_denies_none() {
 }
 
 /// Asserts that nothing was found, and that bound sockets which do not listen may be missing.
-fn must_lack_bound_sockets(answer: &Answer) {
+fn must_lack_bound_sockets(answer: &JsonOutput) {
     answer.assert_eq(answer.listeners().len(), 0, "rows");
     answer.assert_eq(&answer.document["complete"], &json!(false), "complete");
     let gaps = answer.document["gaps"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Steps, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, Steps, live_test, pids, port};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,12 +11,12 @@ use std::process::Command;
 type Row = (String, u16, Vec<u32>);
 
 /// The sockets of the comparison, and their ports.
-struct Zoo {
+struct MixedServers {
     ports: BTreeSet<u16>,
     fixtures: Vec<Fixture>,
 }
 
-impl Zoo {
+impl MixedServers {
     fn add(&mut self, port: u16, steps: &[&str]) {
         self.ports.insert(port);
         let steps = steps.iter().map(|step| step.replace("PORT", &port.to_string()));
@@ -24,8 +24,8 @@ impl Zoo {
     }
 
     /// Starts twenty-seven listeners of different kinds.
-    fn stage() -> Self {
-        let mut zoo = Self { ports: BTreeSet::new(), fixtures: Vec::new() };
+    fn start() -> Self {
+        let mut servers = Self { ports: BTreeSet::new(), fixtures: Vec::new() };
         let kinds: [&[&str]; 13] = [
             &["tcp=127.0.0.1:PORT"],
             &["tcp=127.0.0.2:PORT", "dup=3"],
@@ -42,22 +42,22 @@ impl Zoo {
             &["tcp=127.0.0.1:PORT", "client=127.0.0.1:PORT", "hand-over", "fork=1"],
         ];
         for kind in kinds {
-            zoo.add(port(), kind);
+            servers.add(port(), kind);
         }
         let shared = port();
         for _ in 0..3 {
-            zoo.add(shared, &["reuseport", "tcp=127.0.0.1:PORT", "fork=1"]);
+            servers.add(shared, &["reuseport", "tcp=127.0.0.1:PORT", "fork=1"]);
         }
         let everywhere = port();
         for address in ["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"] {
-            zoo.add(everywhere, &["reuseport", &format!("tcp={address}:PORT")]);
+            servers.add(everywhere, &["reuseport", &format!("tcp={address}:PORT")]);
         }
-        zoo.add(port(), &["v6only", "tcp=[::]:PORT", "plain", "tcp=0.0.0.0:PORT"]);
-        zoo.add(port(), &["tcp=127.0.0.1:PORT", "tcp=127.0.0.2:PORT", "tcp=127.0.0.3:PORT", "fork=2"]);
+        servers.add(port(), &["v6only", "tcp=[::]:PORT", "plain", "tcp=0.0.0.0:PORT"]);
+        servers.add(port(), &["tcp=127.0.0.1:PORT", "tcp=127.0.0.2:PORT", "tcp=127.0.0.3:PORT", "fork=2"]);
         // Sockets that do not listen, on other ports.
-        zoo.add(port(), &["bound=127.0.0.1:PORT"]);
-        zoo.add(port(), &["udp=127.0.0.1:PORT"]);
-        zoo
+        servers.add(port(), &["bound=127.0.0.1:PORT"]);
+        servers.add(port(), &["udp=127.0.0.1:PORT"]);
+        servers
     }
 }
 
@@ -83,7 +83,7 @@ fn by_ss(options: &str, ports: &BTreeSet<u16>) -> Vec<Row> {
     rows
 }
 
-fn by_allears(answer: &Answer, ports: &BTreeSet<u16>) -> Vec<Row> {
+fn by_allears(answer: &JsonOutput, ports: &BTreeSet<u16>) -> Vec<Row> {
     let row = |listener: &Value| -> Option<Row> {
         let port = u16::try_from(listener["port"].as_u64()?).ok()?;
         Some((listener["address"].as_str()?.to_owned(), port, pids(listener)))
@@ -96,24 +96,28 @@ fn by_allears(answer: &Answer, ports: &BTreeSet<u16>) -> Vec<Row> {
 
 #[live_test(Linux, Ipv6, Program("ss"))]
 fn twenty_kinds_of_listeners_equal_those_of_ss() {
-    let zoo = Zoo::stage();
-    let wanted = by_ss("-tlnpH", &zoo.ports);
+    let servers = MixedServers::start();
+    let wanted = by_ss("-tlnpH", &servers.ports);
     assert!(wanted.len() >= 20, "only {} listeners staged", wanted.len());
     let answer = Cmd::new(["-t"]).answer(0);
-    answer.assert_eq(by_allears(&answer, &zoo.ports), wanted.clone(), "listeners and pids of `ss -tlnpH`");
-    let named: Vec<String> = zoo.ports.iter().map(|port| format!("tcp/{port}")).collect();
+    answer.assert_eq(
+        by_allears(&answer, &servers.ports),
+        wanted.clone(),
+        "listeners and pids of `ss -tlnpH`",
+    );
+    let named: Vec<String> = servers.ports.iter().map(|port| format!("tcp/{port}")).collect();
     let requested = Cmd::new(named).answer(0);
-    requested.assert_eq(by_allears(&requested, &zoo.ports), wanted, "the same if requested port by port");
+    requested.assert_eq(by_allears(&requested, &servers.ports), wanted, "the same if requested port by port");
     let portable = Cmd::new(["-t", "--reader", "netstat2"]).answer(0);
-    let portable = by_allears(&portable, &zoo.ports);
-    requested.assert_eq(by_allears(&requested, &zoo.ports), portable, "the same by the portable reader");
+    let portable = by_allears(&portable, &servers.ports);
+    requested.assert_eq(by_allears(&requested, &servers.ports), portable, "the same by the portable reader");
     let again = Cmd::new(["-t"]).answer(0);
-    let mine = |answer: &Answer| -> Vec<Value> {
+    let mine = |answer: &JsonOutput| -> Vec<Value> {
         let in_zoo = |one: &&Value| {
             one["port"]
                 .as_u64()
                 .and_then(|port| u16::try_from(port).ok())
-                .is_some_and(|port| zoo.ports.contains(&port))
+                .is_some_and(|port| servers.ports.contains(&port))
         };
         let mut listeners: Vec<Value> = answer.listeners().iter().filter(in_zoo).cloned().collect();
         for listener in &mut listeners {
@@ -129,7 +133,7 @@ fn twenty_kinds_of_listeners_equal_those_of_ss() {
 
 #[live_test(Linux, Ipv6, Program("ss"))]
 fn udp_sockets_equal_those_of_ss() {
-    let mut zoo = Zoo { ports: BTreeSet::new(), fixtures: Vec::new() };
+    let mut servers = MixedServers { ports: BTreeSet::new(), fixtures: Vec::new() };
     let kinds: [&[&str]; 6] = [
         &["udp=127.0.0.1:PORT"],
         &["udp=[::1]:PORT", "fork=2"],
@@ -139,12 +143,12 @@ fn udp_sockets_equal_those_of_ss() {
         &["reuseaddr", "udp=127.0.0.1:PORT", "udp=0.0.0.0:PORT"],
     ];
     for kind in kinds {
-        zoo.add(port(), kind);
+        servers.add(port(), kind);
     }
-    let wanted = by_ss("-ulnpH", &zoo.ports);
+    let wanted = by_ss("-ulnpH", &servers.ports);
     assert_eq!(wanted.len(), 8, "UDP sockets staged");
     let answer = Cmd::new(["-u"]).answer(0);
-    answer.assert_eq(by_allears(&answer, &zoo.ports), wanted, "sockets and pids of `ss -ulnpH`");
+    answer.assert_eq(by_allears(&answer, &servers.ports), wanted, "sockets and pids of `ss -ulnpH`");
 }
 
 #[live_test(Linux, Mptcp)]

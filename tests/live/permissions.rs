@@ -4,14 +4,14 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Steps, holders, live_test, ordinary_uid, ordinary_user, port,
+    Cmd, Fixture, JsonOutput, NOBODY, Steps, holders, live_test, ordinary_uid, ordinary_user, port,
     without_host_containers,
 };
 use serde_json::json;
 
 /// Asserts everything that an answer must report of a listener whose holder may not be read.
 #[track_caller]
-fn must_be_unseen(answer: &Answer, user: &str) {
+fn must_be_unseen(answer: &JsonOutput, user: &str) {
     let listener = answer.only();
     answer.assert_eq(&listener["user"], &json!(user), "user of the socket");
     answer.assert_eq(holders(listener).len(), 0, "holders");

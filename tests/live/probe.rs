@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, folder, in_new_netns, live_test, nft, pids, port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, folder, in_new_netns, live_test, nft, pids, port, until};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, UdpSocket};
@@ -13,7 +13,7 @@ const LATE: Duration = Duration::from_secs(30);
 
 /// Runs a scan with a probe. Returns the document, and the probe of the only listener.
 #[track_caller]
-fn probed(target: &str) -> (Answer, Value) {
+fn probed(target: &str) -> (JsonOutput, Value) {
     let answer = Cmd::new(["--probe", target]).answer(0);
     let probe = answer.only().get("probe").cloned();
     let probe = probe.unwrap_or_else(|| answer.fail("key probe of the listener"));
@@ -31,7 +31,7 @@ fn holds_a_number(value: &Value) -> bool {
 }
 
 #[track_caller]
-fn must_say(target: &str, word: &str) -> Answer {
+fn must_say(target: &str, word: &str) -> JsonOutput {
     let (answer, probe) = probed(target);
     answer.assert(probe.to_string().contains(word), &format!("the probe reports {word}: {probe}"));
     answer.assert(holds_a_number(&probe), &format!("and the time it took: {probe}"));

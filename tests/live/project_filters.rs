@@ -4,7 +4,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Steps, folder, live_test, ordinary_user, port, send_signal, until,
+    Cmd, Fixture, JsonOutput, NOBODY, Steps, folder, live_test, ordinary_user, port, send_signal, until,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,11 +19,11 @@ const SERVICE: u32 = 33;
 const PERSON: u32 = 12_345;
 
 /// Creates an empty folder that every user may enter.
-fn place() -> PathBuf {
-    static PLACES: AtomicU32 = AtomicU32::new(0);
-    let place = folder().join(format!("filters-{}", PLACES.fetch_add(1, Ordering::Relaxed)));
-    std::fs::create_dir_all(&place).expect("make a folder");
-    place.canonicalize().expect("it was made a moment ago")
+fn test_folder() -> PathBuf {
+    static FOLDERS: AtomicU32 = AtomicU32::new(0);
+    let test_folder = folder().join(format!("filters-{}", FOLDERS.fetch_add(1, Ordering::Relaxed)));
+    std::fs::create_dir_all(&test_folder).expect("make a folder");
+    test_folder.canonicalize().expect("it was made a moment ago")
 }
 
 fn git(directory: &Path, arguments: &[&str]) {
@@ -37,7 +37,7 @@ fn git(directory: &Path, arguments: &[&str]) {
 
 /// Creates a repository with a package in its folder `web`.
 fn repository() -> PathBuf {
-    let root = place().join("shop");
+    let root = test_folder().join("shop");
     std::fs::create_dir_all(root.join("web")).expect("make a folder");
     std::fs::write(root.join("web/package.json"), "{}").expect("write a file");
     git(&root, &["init", "--quiet", "--initial-branch", "main"]);
@@ -66,7 +66,7 @@ fn target(servers: &[&Fixture]) -> String {
     servers.iter().map(|server| format!("tcp/{}", server.port())).collect::<Vec<_>>().join(",")
 }
 
-fn ports(answer: &Answer) -> BTreeSet<u64> {
+fn ports(answer: &JsonOutput) -> BTreeSet<u64> {
     answer.listeners().iter().filter_map(|listener| listener["port"].as_u64()).collect()
 }
 
@@ -106,14 +106,14 @@ fn a_folder_has_what_runs_in_it() {
     must_find(inside(&root.join("web")), &[&in_web]);
     must_find(inside(&added), &[&in_added]);
     must_find(inside(root.parent().expect("it has one")), &[&in_root, &in_web, &in_added]);
-    must_find(inside(&place()), &[]);
+    must_find(inside(&test_folder()), &[]);
     // Each filter narrows the others; one filter given twice is a union.
     let both = ["--in".to_owned(), text(&added), "--in".to_owned(), text(&root.join("web")), all.clone()];
     must_find(Cmd::new(both), &[&in_web, &in_added]);
     let pid = in_web.pid().to_string();
     must_find(Cmd::new(["--in", &text(&root), "--pid", &pid, &all]), &[&in_web]);
     // A path through a symbolic link names the same folder.
-    let link = place().join("link");
+    let link = test_folder().join("link");
     std::os::unix::fs::symlink(&root, &link).expect("make a link");
     must_find(inside(&link), &[&in_root, &in_web]);
     // The project of the current directory is its git worktree, not the package in it.
@@ -129,11 +129,11 @@ fn a_folder_has_what_runs_in_it() {
 #[live_test(Linux)]
 fn a_folder_without_a_project_is_itself() {
     // A repository may be above the folder of the tests, and would be the project.
-    let place = place();
-    std::fs::write(place.join("Makefile"), "").expect("write a file");
-    let inner = place.join("a/b");
+    let test_folder = test_folder();
+    std::fs::write(test_folder.join("Makefile"), "").expect("write a file");
+    let inner = test_folder.join("a/b");
     std::fs::create_dir_all(&inner).expect("make a folder");
-    let (in_place, in_inner) = (listen_in(&place), listen_in(&inner));
+    let (in_place, in_inner) = (listen_in(&test_folder), listen_in(&inner));
     let all = target(&[&in_place, &in_inner]);
     let answer =
         Cmd::new(["--here", &all]).through(["env".to_owned(), "-C".to_owned(), text(&inner)]).answer(0);
@@ -145,9 +145,9 @@ fn a_folder_without_a_project_is_itself() {
 
 #[live_test(Linux)]
 fn every_format_takes_the_filters() {
-    let place = place();
-    let (server, other) = (listen_in(&place), listen_below_shell());
-    let (all, inside) = (target(&[&server, &other]), text(&place));
+    let test_folder = test_folder();
+    let (server, other) = (listen_in(&test_folder), listen_below_shell());
+    let (all, inside) = (target(&[&server, &other]), text(&test_folder));
     let run = |arguments: &[&str]| {
         Cmd::new(["--in", &inside, &all].into_iter().chain(arguments.iter().copied())).run()
     };
@@ -164,7 +164,7 @@ fn every_format_takes_the_filters() {
 #[live_test]
 fn a_folder_must_exist() {
     for (path, reason) in [
-        (text(&place().join("no-such")), "there is no such folder"),
+        (text(&test_folder().join("no-such")), "there is no such folder"),
         ("/dev/null".to_owned(), "it is not a folder"),
     ] {
         let output = Cmd::new(["--in", &path]).run().code(2);
@@ -174,10 +174,10 @@ fn a_folder_must_exist() {
 
 #[live_test(Linux)]
 fn a_saved_snapshot_has_the_folders() {
-    let place = place();
-    let (server, other) = (listen_in(&place), listen_below_shell());
+    let test_folder = test_folder();
+    let (server, other) = (listen_in(&test_folder), listen_below_shell());
     let all = target(&[&server, &other]);
-    let inside = text(&place);
+    let inside = text(&test_folder);
     let saved = save("filters-folders.json", &[&all]);
     must_find(Cmd::new(["--from", &saved, "--in", &inside, &all]), &[&server]);
     // The folder may be one of another machine.

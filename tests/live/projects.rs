@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, Output, Steps, copy_of, decode_base64, fixture_program, folder, live_test,
+    Cmd, Fixture, JsonOutput, Output, Steps, copy_of, decode_base64, fixture_program, folder, live_test,
     ordinary_user, port,
 };
 use serde_json::{Value, json};
@@ -16,12 +16,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Creates an empty folder that every user may enter.
-fn place() -> PathBuf {
-    static PLACES: AtomicU32 = AtomicU32::new(0);
-    let place = folder().join(format!("project-{}", PLACES.fetch_add(1, Ordering::Relaxed)));
-    std::fs::create_dir_all(&place).expect("make a folder");
+fn project_folder() -> PathBuf {
+    static FOLDERS: AtomicU32 = AtomicU32::new(0);
+    let project_folder = folder().join(format!("project-{}", FOLDERS.fetch_add(1, Ordering::Relaxed)));
+    std::fs::create_dir_all(&project_folder).expect("make a folder");
     // The path without symbolic links, as the program reports it.
-    place.canonicalize().expect("it was made a moment ago")
+    project_folder.canonicalize().expect("it was made a moment ago")
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> String {
@@ -43,7 +43,7 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
 
 /// Creates a repository with one commit on this branch, and a package in its folder `web`.
 fn repository(branch: &str) -> PathBuf {
-    let root = place().join("shop");
+    let root = project_folder().join("shop");
     std::fs::create_dir_all(root.join("web")).expect("make a folder");
     std::fs::write(root.join("web/package.json"), "{}").expect("write a file");
     git(&root, &["init", "--quiet", "--initial-branch", branch]);
@@ -68,7 +68,7 @@ fn project_of(port: u16) -> Value {
     answer.only_holder(answer.only())["project"].clone()
 }
 
-fn scan(port: u16) -> Answer {
+fn scan(port: u16) -> JsonOutput {
     Cmd::new([format!("tcp/{port}")]).answer(0)
 }
 
@@ -146,9 +146,9 @@ fn a_submodule_has_its_own_branch() {
 
 #[live_test(Linux)]
 fn heads_of_every_form_are_read() {
-    let place = place();
-    std::fs::create_dir_all(place.join("outer/.git")).expect("make a folder");
-    std::fs::write(place.join("outer/.git/HEAD"), "ref: refs/heads/outer\n").expect("write a file");
+    let project_folder = project_folder();
+    std::fs::create_dir_all(project_folder.join("outer/.git")).expect("make a folder");
+    std::fs::write(project_folder.join("outer/.git/HEAD"), "ref: refs/heads/outer\n").expect("write a file");
     let long = format!("ref: refs/heads/{}\n", "x".repeat(5000));
     for (at, (head, branch)) in [
         ("ref: refs/heads/main\n", Some("main")),
@@ -162,29 +162,29 @@ fn heads_of_every_form_are_read() {
     .into_iter()
     .enumerate()
     {
-        let root = place.join(format!("outer/{at}"));
+        let root = project_folder.join(format!("outer/{at}"));
         std::fs::create_dir_all(root.join(".git")).expect("make a folder");
         std::fs::write(root.join(".git/HEAD"), head).expect("write a file");
         assert_eq!(project_at(&root)["branch"], json!(branch), "{head}");
     }
     // A link in the place of HEAD, as old versions of git wrote it, and a link to the whole repository.
-    let linked = place.join("outer/linked");
+    let linked = project_folder.join("outer/linked");
     std::fs::create_dir_all(linked.join(".git")).expect("make a folder");
     symlink("refs/heads/old/way", linked.join(".git/HEAD")).expect("make a link");
     assert_eq!(project_at(&linked)["branch"], "old/way");
-    let elsewhere = place.join("outer/elsewhere");
+    let elsewhere = project_folder.join("outer/elsewhere");
     std::fs::create_dir_all(&elsewhere).expect("make a folder");
     symlink(linked.join(".git"), elsewhere.join(".git")).expect("make a link");
     assert_eq!(project_at(&elsewhere)["branch"], "old/way");
     // Without a HEAD it is no repository, and the next one above counts.
-    let empty = place.join("outer/empty");
+    let empty = project_folder.join("outer/empty");
     std::fs::create_dir_all(empty.join(".git")).expect("make a folder");
     assert_eq!(project_at(&empty)["branch"], "outer");
 }
 
 /// Creates a repository without a HEAD.
 fn without_head() -> (PathBuf, PathBuf) {
-    let root = place();
+    let root = project_folder();
     std::fs::create_dir(root.join(".git")).expect("make a folder");
     let head = root.join(".git/HEAD");
     (root, head)
@@ -220,7 +220,7 @@ fn an_unreadable_head_is_not_a_branch() {
 
 #[live_test(Linux)]
 fn names_that_are_not_utf8_keep_their_bytes() {
-    let root = place().join(OsStr::from_bytes(b"r\xff"));
+    let root = project_folder().join(OsStr::from_bytes(b"r\xff"));
     std::fs::create_dir_all(root.join(".git")).expect("make a folder");
     // Git accepts this name. It has a byte that is not UTF-8, and U+202E, which reverses text.
     std::fs::write(root.join(".git/HEAD"), b"ref: refs/heads/b\xfe\xe2\x80\xaem\n").expect("write a file");
@@ -240,7 +240,7 @@ fn names_that_are_not_utf8_keep_their_bytes() {
 
 #[live_test(Linux, Root, MOUNT_NAMESPACE)]
 fn a_folder_of_another_mount_namespace_is_distinguished() {
-    let root = place();
+    let root = project_folder();
     std::fs::write(root.join("package.json"), "{}").expect("write a file");
     assert_eq!(project_at(&root)["marker"], "package.json");
     let inside = r#"mount -t tmpfs tmpfs "$0" && cd "$0" && exec "$@""#;
@@ -287,37 +287,43 @@ fn must_show(port: u16, directory: &Path, script: Value, held_by: &str) {
 
 #[live_test]
 fn a_tool_replaces_its_interpreter() {
-    let place = place();
-    let (server, port) = listen_as("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &place);
-    must_show(port, &place, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
+    let project_folder = project_folder();
+    let (server, port) = listen_as("node", &["/s/node_modules/.bin/vite", "dev", "--host"], &project_folder);
+    must_show(port, &project_folder, json!("vite dev"), &format!("vite dev (node, pid {}", server.pid()));
     let by_name = Cmd::new(["--command", "node", &format!("tcp/{port}")]).answer(0);
     by_name.assert_eq(by_name.listeners().len(), 1, "found by the interpreter's name as before");
 }
 
 #[live_test]
 fn a_jar_replaces_java() {
-    let place = place();
-    let (server, port) = listen_as("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &place);
-    must_show(port, &place, json!("shop-1.2.jar"), &format!("shop-1.2.jar (java, pid {}", server.pid()));
+    let project_folder = project_folder();
+    let (server, port) =
+        listen_as("java", &["-Xmx1g", "-cp", "a.jar", "-jar", "/opt/shop-1.2.jar"], &project_folder);
+    must_show(
+        port,
+        &project_folder,
+        json!("shop-1.2.jar"),
+        &format!("shop-1.2.jar (java, pid {}", server.pid()),
+    );
 }
 
 #[live_test]
 fn a_custom_script_does_not_replace_the_interpreter() {
-    let place = place();
-    let (server, port) = listen_as("node", &["--require", "dotenv", "src/server.js"], &place);
-    must_show(port, &place, json!("server.js"), &format!("node (pid {}", server.pid()));
+    let project_folder = project_folder();
+    let (server, port) = listen_as("node", &["--require", "dotenv", "src/server.js"], &project_folder);
+    must_show(port, &project_folder, json!("server.js"), &format!("node (pid {}", server.pid()));
 }
 
 #[live_test]
 fn code_on_the_command_line_is_not_a_script() {
-    let place = place();
-    let (server, port) = listen_as("python3", &["-c", "import http.server"], &place);
-    must_show(port, &place, json!(null), &format!("python3 (pid {}", server.pid()));
+    let project_folder = project_folder();
+    let (server, port) = listen_as("python3", &["-c", "import http.server"], &project_folder);
+    must_show(port, &project_folder, json!(null), &format!("python3 (pid {}", server.pid()));
 }
 
 #[live_test]
 fn a_program_run_by_cargo_is_identified_by_its_parent() {
-    let build = place().join("target/debug");
+    let build = project_folder().join("target/debug");
     std::fs::create_dir_all(&build).expect("make a folder");
     let program = build.join(format!("shop{}", std::env::consts::EXE_SUFFIX));
     std::fs::copy(fixture_program(), &program).expect("copy a program");
@@ -335,9 +341,9 @@ fn a_program_run_by_cargo_is_identified_by_its_parent() {
 }
 
 /// A program that is killed when this is dropped.
-struct Ended(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Ended {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _may_have_ended = self.0.kill();
         let _reaped = self.0.wait();
@@ -346,17 +352,19 @@ impl Drop for Ended {
 
 #[live_test(Linux, Program("python3"))]
 fn the_web_server_of_python_is_named() {
-    let place = place();
+    let project_folder = project_folder();
     let mut command = Command::new("python3");
-    command.args(["-u", "-X", "utf8", "-m", "http.server", "0", "--bind", "127.0.0.1"]).current_dir(&place);
+    command
+        .args(["-u", "-X", "utf8", "-m", "http.server", "0", "--bind", "127.0.0.1"])
+        .current_dir(&project_folder);
     let server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut server = Ended(server.spawn().expect("start python3"));
+    let mut server = KillOnDrop(server.spawn().expect("start python3"));
     let mut first = String::new();
     let output = server.0.stdout.take().expect("its output");
     BufReader::new(output).read_line(&mut first).expect("it names where it listens");
     let words = first.split_whitespace().skip_while(|word| *word != "port");
     let port: u16 = words.skip(1).find_map(|word| word.parse().ok()).expect("it names the port");
-    must_show(port, &place, json!("python -m http.server"), "python -m http.server (python3");
+    must_show(port, &project_folder, json!("python -m http.server"), "python -m http.server (python3");
     let card = card(port);
     card.assert(card.text().contains(&format!(", pid {}", server.0.id())), "its pid");
 }

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, folder, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, folder, live_test, pids, port};
 use serde_json::json;
 
 /// Returns a launcher with this text as /etc/services, and nothing else in /etc.
@@ -33,7 +33,8 @@ fn names_of_the_services_file_are_targets() {
         answer.assert_eq(answer.output.errors().as_str(), "", "standard error beside a JSON document");
     }
     Cmd::new(["-i", ":shop-db"]).through(launcher.clone()).answer(0).only();
-    let why = Answer::parse(Cmd::new(["why", "--json", "shop-db"]).through(launcher.clone()).run().code(1));
+    let why =
+        JsonOutput::parse(Cmd::new(["why", "--json", "shop-db"]).through(launcher.clone()).run().code(1));
     why.assert_eq(&why.document["target"]["port"], &json!(port), "port");
     let udp = Cmd::new(["udp/shop-db"]).through(launcher.clone()).run().code(2);
     udp.assert(udp.errors().contains(&format!("tcp/{port}")), "the protocol that has it is reported");

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cgroup, Cmd, Fixture, NOBODY, Service, Supervisor, Systemd, copy_of, fixture_program, folder,
+    Cgroup, Cmd, Fixture, JsonOutput, NOBODY, Service, Supervisor, Systemd, copy_of, fixture_program, folder,
     live_test, port, until,
 };
 use serde_json::{Value, json};
@@ -96,12 +96,12 @@ fn a_user_service_is_identified_by_its_cgroup() {
 }
 
 /// Waits until something listens on the port, and returns the answer.
-fn held(port: u16) -> (Answer, Value) {
+fn held(port: u16) -> (JsonOutput, Value) {
     let output = until(|| {
         let output = Cmd::new(["--json".to_owned(), format!("tcp/{port}")]).run();
         (output.status.code() == Some(0)).then_some(output)
     });
-    let answer = Answer::parse(output.unwrap_or_else(|| panic!("nothing listens on {port}")));
+    let answer = JsonOutput::parse(output.unwrap_or_else(|| panic!("nothing listens on {port}")));
     let holder = answer.only_holder(answer.only()).clone();
     (answer, holder)
 }

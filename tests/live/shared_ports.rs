@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
-use crate::support::{Answer, Cmd, Fixture, Steps, in_new_netns, live_test, start_on_one_port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, Steps, in_new_netns, live_test, start_on_one_port, until};
 use crate::why::{must_have_verdict, obstacles, run_why, sentences, why};
 use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::{Value, json};
@@ -16,9 +16,9 @@ const PORT: u16 = 8080;
 const PEERS: usize = 24;
 
 /// How a socket is opened: its address, and whether it is bound to lo.
-type Place = (&'static str, bool);
+type BoundAddress = (&'static str, bool);
 
-fn open(kind: Type, options: &[&str], (address, on_lo): Place) -> Socket {
+fn open(kind: Type, options: &[&str], (address, on_lo): BoundAddress) -> Socket {
     let address: IpAddr = address.parse().expect("an address");
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, kind, None).expect("open a socket");
@@ -85,7 +85,7 @@ fn count_arrivals(kind: Type, sockets: &[Socket], peer: &str) -> Vec<usize> {
 }
 
 /// Returns the sockets that answer at localhost according to `why`: one, or several and how one of them is selected.
-fn answering(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
+fn answering(answer: &JsonOutput, family: &str) -> (Vec<u64>, Option<String>) {
     let localhost = &answer.document["localhost"];
     let one = localhost[family]["inode"].as_u64();
     let shared = &localhost[format!("{family}_shared")];
@@ -96,16 +96,16 @@ fn answering(answer: &Answer, family: &str) -> (Vec<u64>, Option<String>) {
 
 #[live_test(Root, NETWORK_NAMESPACE, Ipv6)]
 fn the_answer_is_where_peers_arrive() {
-    const ANY4: Place = ("0.0.0.0", false);
-    const ANY4_LO: Place = ("0.0.0.0", true);
-    const ONE4: Place = ("127.0.0.1", false);
-    const ANY6: Place = ("::", false);
-    const ANY6_LO: Place = ("::", true);
-    const ONE6: Place = ("::1", false);
+    const ANY4: BoundAddress = ("0.0.0.0", false);
+    const ANY4_LO: BoundAddress = ("0.0.0.0", true);
+    const ONE4: BoundAddress = ("127.0.0.1", false);
+    const ANY6: BoundAddress = ("::", false);
+    const ANY6_LO: BoundAddress = ("::", true);
+    const ONE6: BoundAddress = ("::1", false);
     let port: &[&str] = &["reuseport"];
     let address: &[&str] = &["reuseaddr"];
     let both: &[&str] = &["reuseaddr", "reuseport"];
-    let places: [&[Place]; 14] = [
+    let places: [&[BoundAddress]; 14] = [
         &[ANY4, ANY4],
         &[ANY4, ANY4, ANY4],
         &[ANY4, ANY4_LO],
@@ -224,7 +224,7 @@ fn a_connection_to_a_shared_port_belongs_to_all() {
 }
 
 /// Returns whether one of the facts contains all of these parts.
-fn has_fact(answer: &Answer, parts: &[&str]) -> bool {
+fn has_fact(answer: &JsonOutput, parts: &[&str]) -> bool {
     let facts = answer.document["facts"].as_array().cloned().unwrap_or_default();
     facts.iter().filter_map(Value::as_str).any(|fact| parts.iter().all(|part| fact.contains(part)))
 }

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, port};
+use crate::support::{Cmd, Fixture, JsonOutput, Output, folder, live_test, port};
 use serde_json::json;
 
 /// Saves a snapshot of this machine with these arguments.
@@ -24,7 +24,7 @@ fn must_be_refused(snapshot: &str, question: &str, covered: &str) {
     output.assert(output.errors().contains("the snapshot was not asked about it"), question);
     output.assert(output.errors().contains(&format!("it covers {covered}")), question);
     run_on(snapshot, &format!("-q {question}")).code(3);
-    let document = Answer::parse(run_on(snapshot, &format!("--json {question}")).code(3));
+    let document = JsonOutput::parse(run_on(snapshot, &format!("--json {question}")).code(3));
     document.assert_eq(&document.document["complete"], &json!(false), "complete");
     let gaps = document.document["gaps"].to_string();
     document.assert(gaps.contains("\"not-asked\""), "a gap names what the snapshot does not cover");
@@ -118,7 +118,7 @@ fn two_disjoint_requests_are_not_compared() {
     };
     let output = diff(&[]);
     output.assert(output.errors().contains("the snapshots cover nothing in common"), "why");
-    let document = Answer::parse(diff(&["--json"])).document;
+    let document = JsonOutput::parse(diff(&["--json"])).document;
     output.assert_eq(&document["complete"], &json!(false), "complete");
     output.assert_eq(&document["changes"], &json!([]), "nothing is closed or opened");
 }

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Steps, live_test, pids, port};
 use serde_json::{Value, json};
 
 fn must_be_nothing(port: u16) {
@@ -47,7 +47,7 @@ fn a_connection_from_the_port_is_not_a_listener() {
     drop(server);
 }
 
-fn states(answer: &Answer) -> Vec<&str> {
+fn states(answer: &JsonOutput) -> Vec<&str> {
     let mut states: Vec<&str> =
         answer.listeners().iter().filter_map(|one| one.get("state").and_then(Value::as_str)).collect();
     states.sort_unstable();

@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::support::{
-    Answer, Cmd, Engine, Fixture, Need, Steps, cgroup_root, holders, live_test, pids, port, send_signal,
+    Cmd, Engine, Fixture, JsonOutput, Need, Steps, cgroup_root, holders, live_test, pids, port, send_signal,
     state, stop, until, wait_for_state,
 };
 use nix::sys::ptrace;
@@ -38,14 +38,14 @@ fn must_be(server: &Fixture, word: &str, resumes: &str) {
     card.assert(!card.text().contains("accepts"), "and nothing accepts");
     let table = Cmd::new(["--columns", "port,what", &target]).run().code(0);
     table.assert(table.text().contains(&format!("({word})")), "the table marks it");
-    let why = Answer::parse(Cmd::new(["why", "--json", &target]).run().code(1));
+    let why = JsonOutput::parse(Cmd::new(["why", "--json", &target]).run().code(1));
     let facts = why.document["facts"].to_string();
     why.assert(facts.contains(&server.pid().to_string()), "a fact names it");
     why.assert(facts.contains("nobody answers"), "and what that means");
     why.assert(why.document["advice"].to_string().contains(resumes), "the advice names what helps");
 
     // A saved snapshot keeps it.
-    let saved = Answer::parse(Cmd::new(["--json", &target]).run().code(0));
+    let saved = JsonOutput::parse(Cmd::new(["--json", &target]).run().code(0));
     let file = crate::support::folder().join(format!("condition-{port}.json"));
     std::fs::write(&file, &saved.output.stdout).expect("save a snapshot");
     let read = Cmd::new(["--from", &file.display().to_string()]).answer(0);

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Behavior, Cgroup, Cmd, FakeRuntime, Fixture, NOBODY, Output, copy_of, folder, link_or_copy,
+    Behavior, Cgroup, Cmd, FakeRuntime, Fixture, JsonOutput, NOBODY, Output, copy_of, folder, link_or_copy,
     live_test, port, program,
 };
 use std::process::Command;
@@ -16,7 +16,7 @@ fn run_at(path: &str, arguments: &[&str]) -> Cmd {
 }
 
 #[track_caller]
-fn help(answer: &Answer) -> String {
+fn help(answer: &JsonOutput) -> String {
     answer.only()["unseen"]["help"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -39,7 +39,7 @@ fn sudo_gets_the_path_of_a_program_outside_its_path() {
     let copy = home.join("allears");
     link_or_copy(&copy_of(&program(), None), &copy);
     let path = copy.display().to_string();
-    let answer = Answer::parse(run_at(&path, &["--json", &place]).run().code(0));
+    let answer = JsonOutput::parse(run_at(&path, &["--json", &place]).run().code(0));
     let command = help(&answer);
     let quoted = copy.display().to_string().replace('\'', r"'\''");
     answer.assert_eq(command.as_str(), format!("sudo '{quoted}' {place}").as_str(), "unseen.help");
@@ -60,7 +60,7 @@ fn sudo_gets_the_name_of_a_program_on_its_path() {
              exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {of} \"$@\""
         );
         let launcher = ["unshare", "--mount", "sh", "-c", &script];
-        Answer::parse(Cmd::new(["--json", &place]).through(launcher).run().code(0))
+        JsonOutput::parse(Cmd::new(["--json", &place]).through(launcher).run().code(0))
     };
     let found = run("/usr/local/sbin/allears");
     found.assert_eq(help(&found).as_str(), format!("sudo allears {place}").as_str(), "unseen.help");

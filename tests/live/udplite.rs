@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port, without_netlink};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Steps, live_test, pids, port, without_netlink};
 use serde_json::json;
 
 fn cmd(arguments: &[&str]) -> Cmd {
@@ -59,7 +59,7 @@ fn udplite_and_udp_share_a_port_number() {
         let target = format!("{protocol}/{port}");
         let answer = Cmd::new([target.clone()]).answer(0);
         answer.assert_eq(pids(answer.only()), vec![server.pid()], protocol);
-        let why = Answer::parse(cmd(&["why", "--json", &target]).run().code(1));
+        let why = JsonOutput::parse(cmd(&["why", "--json", &target]).run().code(1));
         why.assert_eq(&why.document["can_bind"], &json!(false), "can_bind");
         let standing = why.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();
         why.assert_eq(standing.iter().flat_map(pids).collect::<Vec<_>>(), vec![server.pid()], protocol);
@@ -75,10 +75,10 @@ fn udplite_does_not_block_udp_nor_the_other_way_round() {
     for (held, requested) in [("udplite", "udp"), ("udp", "udplite")] {
         let port = port();
         let _server = Fixture::start([format!("{held}=127.0.0.1:{port}")]);
-        let why = Answer::parse(cmd(&["why", "--json", &format!("{requested}/{port}")]).run().code(0));
+        let why = JsonOutput::parse(cmd(&["why", "--json", &format!("{requested}/{port}")]).run().code(0));
         why.assert_eq(&why.document["verdict"], &json!("free"), "verdict");
         why.assert_eq(&why.document["standing_in_the_way"], &json!([]), "standing in the way");
-        let why = Answer::parse(cmd(&["why", "--json", &format!("{held}/{port}")]).run().code(1));
+        let why = JsonOutput::parse(cmd(&["why", "--json", &format!("{held}/{port}")]).run().code(1));
         why.assert_eq(&why.document["verdict"], &json!("listening"), "verdict of the other");
     }
 }
@@ -113,7 +113,8 @@ fn udplite_ports_are_freed() {
     let port = port();
     let other = Steps::new([format!("udp=127.0.0.1:{port}")]).start();
     let server = Fixture::start([format!("udplite=127.0.0.1:{port}")]);
-    let freed = Answer::parse(cmd(&["free", "--json", "--yes", &format!("udplite/{port}")]).run().code(0));
+    let freed =
+        JsonOutput::parse(cmd(&["free", "--json", "--yes", &format!("udplite/{port}")]).run().code(0));
     let plan = freed.document["plan"].as_array().cloned().unwrap_or_default();
     let pids_in_plan: Vec<_> = plan.iter().map(|step| step["pid"].clone()).collect();
     freed.assert_eq(pids_in_plan, vec![json!(server.pid())], "the ended processes");

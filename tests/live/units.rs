@@ -4,13 +4,13 @@
 #![cfg(unix)]
 
 use crate::support::{
-    AS_STAGED_USER, Answer, Cgroup, Cmd, Fixture, NOBODY, STAGED_USER, Steps, Systemd, folder, live_test,
+    AS_STAGED_USER, Cgroup, Cmd, Fixture, JsonOutput, NOBODY, STAGED_USER, Steps, Systemd, folder, live_test,
     port, until,
 };
 use serde_json::{Value, json};
 
 /// Returns the service of a listener and that of its holder, both empty if there is none.
-fn services(answer: &Answer) -> [Value; 2] {
+fn services(answer: &JsonOutput) -> [Value; 2] {
     let listener = answer.only();
     let holder = crate::support::holders(listener).first().map_or(Value::Null, |it| it["service"].clone());
     [listener["service"].clone(), holder]
@@ -85,7 +85,7 @@ fn cgroups_created_by_a_user_are_no_units() {
         let answer = until(|| {
             let output =
                 Cmd::new([format!("tcp/{port}"), "--json".into()]).through(systemd.launcher(&[])).run();
-            (output.status.code() == Some(0)).then(|| Answer::parse(output))
+            (output.status.code() == Some(0)).then(|| JsonOutput::parse(output))
         });
         let answer = answer.expect("the port is held");
         answer.assert_eq(&services(&answer), &[service.clone(), service.clone()], "services");

@@ -54,7 +54,7 @@ fn unix_listeners_are_listed_on_request() {
     }
     for arguments in [&[][..], &["-t"], &["--exposed"]] {
         let answer =
-            crate::support::Answer::parse(Cmd::new(["--json"].iter().chain(arguments).copied()).run());
+            crate::support::JsonOutput::parse(Cmd::new(["--json"].iter().chain(arguments).copied()).run());
         let listed = answer.listeners().iter().any(|listener| listener["protocol"] == "unix");
         answer.assert(!listed, "no Unix listener where none was asked for");
     }
@@ -82,7 +82,7 @@ fn a_free_path_is_free() {
 }
 
 /// Returns the entry for the only requested path.
-fn holds(answer: &crate::support::Answer) -> &serde_json::Value {
+fn holds(answer: &crate::support::JsonOutput) -> &serde_json::Value {
     &answer.document["paths"][0]["holds"]
 }
 

@@ -4,7 +4,8 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cgroup, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, live_test, nobody_with, pids, port,
+    Cgroup, Cmd, Fixture, JsonOutput, NOBODY, Steps, holders, in_new_netns, live_test, nobody_with, pids,
+    port,
 };
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ fn candidate_pids(unseen: &Value) -> Vec<u64> {
     candidates.iter().filter_map(|candidate| candidate["pid"].as_u64()).collect()
 }
 
-fn must_be_unseen(answer: &Answer, reason: &str) {
+fn must_be_unseen(answer: &JsonOutput, reason: &str) {
     let listener = answer.only();
     answer.assert_eq(holders(listener).len(), 0, "holders");
     answer.assert_eq(&listener["unseen"]["reason"], &json!(reason), "unseen.reason");

@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, folder, holders, live_test, pids, port, until};
+use crate::support::{
+    Cmd, Fixture, JsonOutput, NOBODY, Steps, folder, holders, live_test, pids, port, until,
+};
 use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -72,7 +74,7 @@ fn uids_of_two_namespaces_are_not_compared() {
         let path = folder().join(format!("users-{port}.json"));
         std::fs::write(&path, &before.stdout).expect("save a snapshot");
         let path = path.to_str().expect("a path in text");
-        let now = Answer::parse(Cmd::new(["diff", "--json", path]).through(OWN_USERS).run().code(0));
+        let now = JsonOutput::parse(Cmd::new(["diff", "--json", path]).through(OWN_USERS).run().code(0));
         now.assert_eq(&now.document["changes"], &json!([]), "changes");
         now.assert_eq(&now.document["same_users"], &json!(false), "same_users");
         let text = Cmd::new(["diff", path]).through(OWN_USERS).run().code(0);
@@ -80,7 +82,8 @@ fn uids_of_two_namespaces_are_not_compared() {
             text.errors().contains("users are not compared"),
             "the text output names what was not compared",
         );
-        let outside = Answer::parse(Cmd::new(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
+        let outside =
+            JsonOutput::parse(Cmd::new(["diff", "--json", path]).user(Some(STRANGER)).run().code(0));
         outside.assert_eq(&outside.document["same_users"], &json!(true), "same_users in one namespace");
     }
 }

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, Output, folder, live_test, ordinary_user, port};
+use crate::support::{Cmd, Fixture, JsonOutput, Output, folder, live_test, ordinary_user, port};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn a_listener_that_appears_ends_it() {
         let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
         let output = must_end_soon(waiting, Instant::now());
         if option == Some("--json") {
-            let answer = Answer::parse(output);
+            let answer = JsonOutput::parse(output);
             answer.assert_eq(&answer.document["schema"], &json!("allears/1"), "schema");
         }
     }

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, folder, live_test, port, until};
+use crate::support::{Cmd, Fixture, JsonOutput, folder, live_test, port, until};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -100,7 +100,7 @@ fn a_real_server_that_starts_later() {
     let output = for_http.wait().code(0);
     output.assert(output.text().contains(&format!("{port}/tcp answers GET / with status 200")), "its line");
     output.assert(output.text().contains(&server.0.id().to_string()), "the holder is named");
-    let answer = Answer::parse(for_accepts.wait().code(0));
+    let answer = JsonOutput::parse(for_accepts.wait().code(0));
     answer.assert_eq(&answer.document["wanted"], &json!("accepts"), "wanted");
     answer.assert_eq(&answer.only()["holders"][0]["pid"], &json!(server.0.id()), "holder");
     let missing = wait(&[&port, "--http", "/nosuch", "--timeout=300ms"]).run().code(1);
@@ -138,7 +138,7 @@ fn a_redirect_counts_and_is_not_followed() {
         let _may_be_closed =
             write!(stream, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{target}/\r\n\r\n");
     });
-    let answer = Answer::parse(wait(&["--http", "--json", &server.port()]).run().code(0));
+    let answer = JsonOutput::parse(wait(&["--http", "--json", &server.port()]).run().code(0));
     answer.assert_eq(&answer.document["http_status"], &json!(302), "status");
     answer.assert_eq((server.connections(), elsewhere.connections()), (1, 0), "connections");
 }

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, folder, live_test, port};
+use crate::support::{Cmd, Fixture, JsonOutput, folder, live_test, port};
 use serde_json::json;
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ fn several_are_one_document() {
     let (one, two) = (port(), port());
     let _server = server(one);
     let (first, second) = (one.min(two), one.max(two));
-    let answer = Answer::parse(
+    let answer = JsonOutput::parse(
         wait(&["--json", "--timeout=50ms", &second.to_string(), &first.to_string()]).run().code(1),
     );
     answer.assert_eq(&answer.document["schema"], &json!("allears/1"), "schema");
@@ -92,10 +92,10 @@ fn several_are_one_document() {
         let holders = usize::from(port == one);
         answer.assert_eq(each["listeners"].as_array().map(Vec::len), Some(holders), "listeners");
     }
-    let any = Answer::parse(wait(&["--any", "--json", &one.to_string(), &two.to_string()]).run().code(0));
+    let any = JsonOutput::parse(wait(&["--any", "--json", &one.to_string(), &two.to_string()]).run().code(0));
     any.assert_eq(&any.document["reached"], &json!(true), "one is enough");
     // A repeated target is one target, and has the document of one.
-    let same = Answer::parse(wait(&["--json", &one.to_string(), &one.to_string()]).run().code(0));
+    let same = JsonOutput::parse(wait(&["--json", &one.to_string(), &one.to_string()]).run().code(0));
     same.assert_eq(&same.document["target"]["port"], &json!(one), "target");
 }
 

@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use crate::support::{Answer, Cmd, Fixture, NOBODY, Steps, live_test, pids, port, start_on_one_port};
+use crate::support::{Cmd, Fixture, JsonOutput, NOBODY, Steps, live_test, pids, port, start_on_one_port};
 use serde_json::{Value, json};
 
 const VERDICTS: [&str; 10] = [
@@ -21,14 +21,14 @@ const VERDICTS: [&str; 10] = [
 
 /// Runs `why --json`, asserts the exit code, and checks everything that each answer must have.
 #[track_caller]
-pub(crate) fn why(target: &str, code: i32) -> Answer {
+pub(crate) fn why(target: &str, code: i32) -> JsonOutput {
     run_why(Cmd::new(["why", "--json", target]), code)
 }
 
 /// Does the same for a prepared command.
 #[track_caller]
-pub(crate) fn run_why(cmd: Cmd, code: i32) -> Answer {
-    let answer = Answer::parse(cmd.run().code(code));
+pub(crate) fn run_why(cmd: Cmd, code: i32) -> JsonOutput {
+    let answer = JsonOutput::parse(cmd.run().code(code));
     let (output, reported) = (&answer.output, &answer.document);
     output.assert_eq(&reported["schema"], &json!("allears/1"), "schema");
     output.assert(reported["target"]["protocol"].is_string(), "target.protocol");
@@ -65,14 +65,14 @@ pub(crate) fn run_why(cmd: Cmd, code: i32) -> Answer {
 
 /// Returns the sockets that prevent the bind.
 #[track_caller]
-pub(crate) fn obstacles(answer: &Answer) -> &[Value] {
+pub(crate) fn obstacles(answer: &JsonOutput) -> &[Value] {
     let sockets = answer.document["standing_in_the_way"].as_array();
     sockets.unwrap_or_else(|| answer.fail("standing_in_the_way is an array"))
 }
 
 /// Returns the only socket that prevents the bind.
 #[track_caller]
-pub(crate) fn only_obstacle(answer: &Answer) -> &Value {
+pub(crate) fn only_obstacle(answer: &JsonOutput) -> &Value {
     match obstacles(answer) {
         [one] => one,
         more => answer.fail(&format!("{} sockets stand in the way, where there is one", more.len())),
@@ -80,18 +80,18 @@ pub(crate) fn only_obstacle(answer: &Answer) -> &Value {
 }
 
 /// Returns all sentences of the answer in lower case.
-pub(crate) fn sentences(answer: &Answer) -> String {
+pub(crate) fn sentences(answer: &JsonOutput) -> String {
     ["reason", "facts", "advice"].map(|key| answer.document[key].to_string()).join("\n").to_lowercase()
 }
 
 #[track_caller]
-pub(crate) fn must_have_verdict(answer: &Answer, wanted: &str) {
+pub(crate) fn must_have_verdict(answer: &JsonOutput, wanted: &str) {
     answer.assert_eq(&answer.document["verdict"], &json!(wanted), "verdict");
 }
 
 /// Asserts that this listener prevents the bind, held by these processes.
 #[track_caller]
-fn must_be_listening(target: &str, address: &str, server: &Fixture) -> Answer {
+fn must_be_listening(target: &str, address: &str, server: &Fixture) -> JsonOutput {
     let answer = why(target, 1);
     must_have_verdict(&answer, "listening");
     answer.assert_eq(&answer.document["error"], &json!("EADDRINUSE"), "error");
@@ -104,7 +104,7 @@ fn must_be_listening(target: &str, address: &str, server: &Fixture) -> Answer {
 
 /// Asserts that nothing prevents the bind.
 #[track_caller]
-pub(crate) fn must_be_bindable(target: &str) -> Answer {
+pub(crate) fn must_be_bindable(target: &str) -> JsonOutput {
     let answer = why(target, 0);
     must_have_verdict(&answer, "free");
     answer.assert_eq(&answer.document["error"], &json!(null), "error");

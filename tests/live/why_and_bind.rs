@@ -24,9 +24,9 @@ const FIRST: u16 = 20_000;
 const FAR: u16 = 9_090;
 
 /// The generator splitmix64: the same seed gives the same mixes everywhere.
-struct Dice(u64);
+struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -45,7 +45,7 @@ impl Dice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Life {
+enum SocketUse {
     Bound,
     Listening,
     /// Connected from the port.
@@ -58,7 +58,7 @@ enum Life {
 /// One socket of a mix.
 #[derive(Clone, Copy)]
 struct Member {
-    life: Life,
+    usage: SocketUse,
     address: IpAddr,
     reuse_address: bool,
     reuse_port: bool,
@@ -67,7 +67,7 @@ struct Member {
 
 impl fmt::Debug for Member {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} {}", self.life, self.address)?;
+        write!(formatter, "{:?} {}", self.usage, self.address)?;
         for (set, name) in
             [(self.reuse_address, "reuseaddr"), (self.reuse_port, "reuseport"), (self.v6_only, "v6only")]
         {
@@ -88,28 +88,28 @@ const V4: [IpAddr; 3] = [
 const V6: [IpAddr; 3] = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::UNSPECIFIED), MAPPED];
 
 impl Member {
-    fn any(dice: &mut Dice) -> Self {
-        let life = match dice.below(18) {
-            0..6 => Life::Listening,
-            6..11 => Life::Bound,
-            11..13 => Life::Client,
-            13..15 => Life::Lingering,
-            _ => Life::Udp,
+    fn any(random: &mut SeededRandom) -> Self {
+        let usage = match random.below(18) {
+            0..6 => SocketUse::Listening,
+            6..11 => SocketUse::Bound,
+            11..13 => SocketUse::Client,
+            13..15 => SocketUse::Lingering,
+            _ => SocketUse::Udp,
         };
-        let address = if dice.one_in(2) { dice.pick(&V4) } else { dice.pick(&V6) };
+        let address = if random.one_in(2) { random.pick(&V4) } else { random.pick(&V6) };
         let mapped = matches!(address, IpAddr::V6(six) if six.to_ipv4_mapped().is_some());
         Self {
-            life,
+            usage,
             address,
-            reuse_address: dice.one_in(2),
-            reuse_port: dice.one_in(3),
-            v6_only: address.is_ipv6() && !mapped && dice.one_in(2),
+            reuse_address: random.one_in(2),
+            reuse_port: random.one_in(3),
+            v6_only: address.is_ipv6() && !mapped && random.one_in(2),
         }
     }
 
     /// Opens it, if the other sockets allow it.
     fn stage(self, port: u16) -> Result<Vec<OwnedFd>, Errno> {
-        let kind = if self.life == Life::Udp { SockType::Datagram } else { SockType::Stream };
+        let kind = if self.usage == SocketUse::Udp { SockType::Datagram } else { SockType::Stream };
         let own = open(self.address, kind)?;
         setsockopt(&own, sockopt::ReuseAddr, &self.reuse_address)?;
         setsockopt(&own, sockopt::ReusePort, &self.reuse_port)?;
@@ -123,11 +123,13 @@ impl Member {
             IpAddr::V6(_) => MAPPED,
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        match self.life {
-            Life::Bound | Life::Udp => {}
-            Life::Listening => listen(&own, Backlog::new(8)?)?,
-            Life::Client => connect(own.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(peer, FAR)))?,
-            Life::Lingering => {
+        match self.usage {
+            SocketUse::Bound | SocketUse::Udp => {}
+            SocketUse::Listening => listen(&own, Backlog::new(8)?)?,
+            SocketUse::Client => {
+                connect(own.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(peer, FAR)))?
+            }
+            SocketUse::Lingering => {
                 listen(&own, Backlog::new(8)?)?;
                 let there = if self.address.is_unspecified() { peer } else { self.address };
                 return linger(own, SocketAddr::new(there, port)).map(|()| Vec::new());
@@ -177,13 +179,13 @@ fn tried(address: SocketAddr, kind: SockType, v6_only: Option<bool>) -> Result<(
 }
 
 /// A question. Without an address it concerns the wildcards of both families.
-struct Question {
+struct BindQuery {
     kind: SockType,
     address: Option<IpAddr>,
     port: u16,
 }
 
-impl Question {
+impl BindQuery {
     fn all(port: u16) -> Vec<Self> {
         let addresses = V4.into_iter().chain(V6).map(Some).chain([None]);
         let tcp = addresses.map(|address| Self { kind: SockType::Stream, address, port });
@@ -232,19 +234,19 @@ fn disagreement(output: &Output, reported: &Value, bound: Result<(), Errno>) -> 
 }
 
 /// Runs `why` and binds, while the sockets stay as they are. Returns what does not agree.
-fn check(question: &Question) -> Option<String> {
+fn check(query: &BindQuery) -> Option<String> {
     // A thread of another test that is starting a program has, for a moment, a copy of every socket of this process,
     // including closed ones. A disagreement is therefore checked again.
     let mut wrong = None;
     for _ in 0..3 {
-        let bound = question.by_bind();
-        let output = Cmd::new(["why", "--json", &question.target()]).run();
+        let bound = query.by_bind();
+        let output = Cmd::new(["why", "--json", &query.target()]).run();
         let reported = serde_json::from_slice(&output.stdout);
         let reported: Value =
             reported.unwrap_or_else(|error| output.fail(&format!("no JSON document: {error}")));
         let what = disagreement(&output, &reported, bound)?;
         let said = ["verdict", "can_bind", "error"].map(|key| format!("{key} {}", reported[key])).join(", ");
-        wrong = Some(format!("why {}: {what}; a bind gives {bound:?}, it says {said}", question.target()));
+        wrong = Some(format!("why {}: {what}; a bind gives {bound:?}, it says {said}", query.target()));
         std::thread::sleep(Duration::from_millis(50));
     }
     wrong
@@ -252,15 +254,15 @@ fn check(question: &Question) -> Option<String> {
 
 /// Checks one mix after another. Returns the number of questions, and what did not agree.
 fn check_mixes(seed: u64) -> (usize, Vec<String>) {
-    let mut dice = Dice(seed);
+    let mut random = SeededRandom(seed);
     let (mut requested, mut wrong) = (0, Vec::new());
     let far = TcpListener::bind((Ipv6Addr::UNSPECIFIED, FAR)).expect("what connections go to");
     far.set_nonblocking(true).expect("do not wait for connections");
     for port in (FIRST..).take(MIXES) {
         let mut staged = Vec::new();
         let mut there = Vec::new();
-        for _ in 0..=dice.below(4) {
-            let member = Member::any(&mut dice);
+        for _ in 0..=random.below(4) {
+            let member = Member::any(&mut random);
             // If the other sockets of the mix allow it.
             if let Ok(open) = member.stage(port) {
                 there.push(member);
@@ -268,8 +270,8 @@ fn check_mixes(seed: u64) -> (usize, Vec<String>) {
             }
         }
         let shown = format!("{there:?} on port {port}, ALLEARS_SEED={seed}");
-        for question in Question::all(port) {
-            wrong.extend(check(&question).map(|what| format!("{what}\n  staged: {shown}")));
+        for query in BindQuery::all(port) {
+            wrong.extend(check(&query).map(|what| format!("{what}\n  staged: {shown}")));
             requested += 1;
         }
         drop(staged);

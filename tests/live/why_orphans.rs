@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use crate::support::{
-    Answer, Cmd, Fixture, NOBODY, Steps, holders, in_new_netns, ip, listen_without_reuse, live_test, nft,
+    Cmd, Fixture, JsonOutput, NOBODY, Steps, holders, in_new_netns, ip, listen_without_reuse, live_test, nft,
     pids, port, until,
 };
 use crate::why::{must_have_verdict, obstacles, run_why, sentences};
@@ -24,7 +24,7 @@ fn strict(address: &str) -> (TcpListener, u16) {
 }
 
 /// Waits until the connections of a port are in this state and no process holds them.
-fn orphaned(target: &str, state: &str) -> Answer {
+fn orphaned(target: &str, state: &str) -> JsonOutput {
     let answer = until(|| {
         let answer = run_why(Cmd::new(["why", "--json", target]), 1);
         let there =

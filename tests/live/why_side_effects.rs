@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Cmd, Need, folder, in_new_netns, ip, listen_without_reuse, live_test, nft, port,
+    Cmd, JsonOutput, Need, folder, in_new_netns, ip, listen_without_reuse, live_test, nft, port,
 };
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -45,7 +45,7 @@ fn a_transparent_proxy_keeps_nothing_of_a_probe() {
         ip("route add local 0.0.0.0/0 dev lo table 100");
         let mut verdicts = Vec::new();
         for _ in 0..3 {
-            let answer = Answer::parse(Cmd::new(["why", "--json", "8080"]).run().code(0));
+            let answer = JsonOutput::parse(Cmd::new(["why", "--json", "8080"]).run().code(0));
             answer.assert_eq(
                 &answer.document["standing_in_the_way"],
                 &json!([]),

@@ -3,7 +3,8 @@
 #![cfg(windows)]
 
 use crate::support::{
-    Answer, Cmd, Fixture, Steps, control_character, decode_base64, fixture_program, folder, live_test, port,
+    Cmd, Fixture, JsonOutput, Steps, control_character, decode_base64, fixture_program, folder, live_test,
+    port,
 };
 use serde_json::json;
 
@@ -22,10 +23,10 @@ fn steps() -> Steps {
     Steps::new([format!("tcp=127.0.0.1:{}", port())])
 }
 
-fn free(server: &Fixture, arguments: &[&str], code: i32) -> Answer {
+fn free(server: &Fixture, arguments: &[&str], code: i32) -> JsonOutput {
     let target = server.port().to_string();
     let arguments = [&["free", "--json", "--yes"], arguments, &[&target]].concat();
-    Answer::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
+    JsonOutput::parse(Cmd::new(arguments.iter().copied()).run().without_panic().code(code))
 }
 
 #[live_test(Windows)]
@@ -107,7 +108,7 @@ fn a_bound_socket_is_a_gap_of_why() {
         gaps.iter().any(|gap| gap["reason"] == "bound")
     };
     let why =
-        |code| Answer::parse(Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
+        |code| JsonOutput::parse(Cmd::new(["why", "--json", &format!("127.0.0.1:{port}")]).run().code(code));
     let answer = why(1);
     answer.assert_eq(&answer.document["can_bind"], &json!(false), "whether it can be bound");
     let rows = answer.document["standing_in_the_way"].as_array().cloned().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::fixture::shorten;
 use super::programs::{for_everyone, program, spawn};
-use super::{Answer, Output};
+use super::{JsonOutput, Output};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -110,9 +110,9 @@ impl Cmd {
 
     /// Runs it with `--json`, asserts exit code `code`, and parses standard output.
     #[track_caller]
-    pub(crate) fn answer(mut self, code: i32) -> Answer {
+    pub(crate) fn answer(mut self, code: i32) -> JsonOutput {
         self.arguments.insert(0, "--json".into());
-        Answer::parse(self.run().code(code))
+        JsonOutput::parse(self.run().code(code))
     }
 }
 

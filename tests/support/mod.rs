@@ -1,7 +1,6 @@
 //! Support for the tests on real sockets: fixtures to observe, the program under test, and what a test needs of the
 //! machine. Nothing here asserts what the program answers.
 
-mod answer;
 mod cgroup;
 mod cmd;
 mod control_chars;
@@ -11,6 +10,7 @@ mod docker;
 mod fake_runtime;
 mod fixture;
 mod folder;
+mod json_output;
 mod launchers;
 pub(crate) mod needs;
 #[cfg(unix)]
@@ -36,7 +36,6 @@ mod terminal;
 mod users;
 
 pub(crate) use allears_test_macros::live_test;
-pub(crate) use answer::{Answer, decode_base64, holders, pids};
 pub(crate) use cgroup::{Cgroup, cgroup_root};
 pub(crate) use cmd::Cmd;
 pub(crate) use control_chars::control_character;
@@ -46,6 +45,7 @@ pub(crate) use docker::{Container, Engine, kill_proxy, without_host_containers};
 pub(crate) use fake_runtime::{Behavior, FakeRuntime};
 pub(crate) use fixture::{Fixture, Steps};
 pub(crate) use folder::{clean, folder};
+pub(crate) use json_output::{JsonOutput, decode_base64, holders, pids};
 pub(crate) use launchers::{nobody_with, without_netlink};
 pub(crate) use needs::Need;
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! A real systemd with socket units, as pid 1 of new namespaces.
 
-use super::{Answer, Cmd, copy_of, fixture_program, folder, program};
+use super::{Cmd, JsonOutput, copy_of, fixture_program, folder, program};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -97,7 +97,7 @@ impl Systemd {
     /// Runs the program under test in its namespaces, through another program, until systemd answers in time: on a busy
     /// machine it may answer after the timeout, which a gap reports.
     #[track_caller]
-    pub(crate) fn answer(&self, target: &str, through: &[&str]) -> Answer {
+    pub(crate) fn answer(&self, target: &str, through: &[&str]) -> JsonOutput {
         let answer = super::until(|| {
             let answer = Cmd::new([target]).through(self.launcher(through)).answer(0);
             answer.gaps("services").is_empty().then_some(answer)

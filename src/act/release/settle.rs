@@ -8,7 +8,7 @@ use crate::act::restart_sources::RestartSources;
 use crate::management::restart::sleeps;
 use crate::model::{Error, ProcessId};
 use crate::os;
-use crate::plan::{Action, Note, Plan, Restart, RestartedBy};
+use crate::plan::{Action, Plan, PlanNote, Restart, RestartedBy};
 
 /// How long a port has to stay free before it counts as free. Most restarts happen at once.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -64,8 +64,9 @@ fn loop_sleeps(plan: &Plan) -> Option<Duration> {
 
 /// Returns how long a port has to stay free, by the restarts that are expected.
 fn settle_time(plan: &Plan) -> Duration {
-    let managed = plan.notes.iter().any(|note| matches!(note, Note::Managed { .. } | Note::Wrapper { .. }))
-        || plan.steps.iter().any(|step| step.action != Action::Signal);
+    let managed =
+        plan.notes.iter().any(|note| matches!(note, PlanNote::Managed { .. } | PlanNote::Wrapper { .. }))
+            || plan.steps.iter().any(|step| step.action != Action::Signal);
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
     let time_for = |restart: &Restart| match (&restart.by, restart.delay) {

@@ -108,7 +108,7 @@ fn stays_open(stream: &TcpStream) -> WaitAttempt {
 pub(super) struct OwnAddresses(Option<Vec<Local>>);
 
 impl OwnAddresses {
-    fn has(&mut self, address: IpAddr) -> bool {
+    fn contains(&mut self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let is_own = |local: &Local| local.address.to_canonical() == address;
         address.is_loopback()
@@ -122,7 +122,7 @@ pub(super) fn addresses(target: &BindTarget, listeners: &[Row], own: &mut OwnAdd
     let with_port = |address: IpAddr| SocketAddr::new(address, target.port);
     let addresses: BTreeSet<SocketAddr> = match target.address {
         Some(any) if any.is_unspecified() => probe::loopback(Some(any)).into_iter().map(with_port).collect(),
-        Some(address) if own.has(address) => [bind::socket_address(target, address)].into(),
+        Some(address) if own.contains(address) => [bind::socket_address(target, address)].into(),
         Some(_) => BTreeSet::new(),
         None => {
             let is_dual =
@@ -130,7 +130,7 @@ pub(super) fn addresses(target: &BindTarget, listeners: &[Row], own: &mut OwnAdd
             let of_listeners = listeners.iter().filter_map(|row| probe::probe_address(&row.socket));
             // A socket can be bound to an address that is not this machine's (IP_FREEBIND).
             let mut found: BTreeSet<SocketAddr> =
-                of_listeners.filter(|address| own.has(address.ip())).collect();
+                of_listeners.filter(|address| own.contains(address.ip())).collect();
             if listeners.is_empty() {
                 found.extend(probe::loopback(None).into_iter().map(with_port));
             } else if found.iter().any(|address| address.ip() == IpAddr::V6(Ipv6Addr::LOCALHOST))

@@ -1,8 +1,8 @@
 use super::*;
 
-struct Seen(Vec<usize>);
+struct ReachedTargets(Vec<usize>);
 
-impl Observer for Seen {
+impl Observer for ReachedTargets {
     fn reached(&mut self, at: usize, _waited: &Waited) -> ControlFlow<()> {
         self.0.push(at);
         ControlFlow::Continue(())
@@ -17,9 +17,9 @@ fn run(targets: &[Target], wanted: WaitFor, any: bool) -> (Vec<Waited>, Vec<usiz
         timeout: Some(Duration::from_millis(30)),
         holders: true,
     };
-    let mut seen = Seen(Vec::new());
-    let waited = wait(&WaitTarget::each(targets).unwrap(), &request, &mut seen).unwrap();
-    (waited, seen.0)
+    let mut reached = ReachedTargets(Vec::new());
+    let waited = wait(&WaitTarget::each(targets).unwrap(), &request, &mut reached).unwrap();
+    (waited, reached.0)
 }
 
 #[test]
@@ -40,14 +40,14 @@ fn all_are_waited_for_or_one() {
         listener.local_addr().unwrap().to_string().parse::<Target>().unwrap()
     };
     let targets = [target(&listener), target(&closed)];
-    let (waited, seen) = run(&targets, WaitFor::Listening, false);
-    assert_eq!((outcome(&waited, false), seen.len()), (Some(true), 2));
+    let (waited, reached) = run(&targets, WaitFor::Listening, false);
+    assert_eq!((outcome(&waited, false), reached.len()), (Some(true), 2));
     assert!(waited.iter().all(|one| one.listeners.len() == 1 && one.listeners[0].holders.len() == 1));
     drop(closed);
-    let (waited, seen) = run(&targets, WaitFor::Listening, false);
-    assert_eq!((outcome(&waited, false), seen.len()), (Some(false), 1));
-    let (waited, seen) = run(&targets, WaitFor::Listening, true);
-    assert_eq!((outcome(&waited, true), seen.len()), (Some(true), 1));
+    let (waited, reached) = run(&targets, WaitFor::Listening, false);
+    assert_eq!((outcome(&waited, false), reached.len()), (Some(false), 1));
+    let (waited, reached) = run(&targets, WaitFor::Listening, true);
+    assert_eq!((outcome(&waited, true), reached.len()), (Some(true), 1));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) fn answered(targets: &[&WaitTarget]) -> Result<HashMap<usize, (bool, 
 ///
 /// # Errors
 /// If the socket table or the list of processes cannot be read.
-pub(super) fn found(target: &Target) -> Result<Vec<Listener>, Error> {
+pub(super) fn listeners(target: &Target) -> Result<Vec<Listener>, Error> {
     Ok(Query::new().target(target.clone()).scan()?.listeners)
 }
 

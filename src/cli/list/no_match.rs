@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::exit::Exit;
-use super::super::{elsewhere, fail, say};
+use super::super::{fail, other_address, say};
 use super::ListOutput;
 use crate::model::{Protocol, Target};
 use crate::render::phrases;
@@ -49,7 +49,7 @@ impl ListOutput<'_> {
             writeln!(out, "  {}", no_match::cannot_be_bound(verdict))?;
         }
         out.flush()?;
-        elsewhere::print(list, self.selection);
+        other_address::print(list, self.selection);
         Ok(())
     }
 

@@ -104,7 +104,7 @@ fn monitor(process: &Process, network: &Network, table: &ProcessTable) -> Option
 
 /// Reads the configuration of a monitor's container, from the bundle folder in its arguments.
 fn configuration(command: &[Text]) -> Option<Vec<u8>> {
-    let bundle = proxy::bundle(command)?;
+    let bundle = proxy::bundle_folder(command)?;
     let path = std::path::Path::new(bundle.as_str()?).join("config.json");
     let mut bytes = Vec::new();
     os::open_file(&path).ok()?.take(LONGEST_CONFIG).read_to_end(&mut bytes).ok()?;

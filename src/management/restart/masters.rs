@@ -94,7 +94,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Opti
     restarter.name = master.name.into();
     restarter.delay = master.delay.map(Duration::from_secs);
     restarter.certainty = match master.when {
-        When::Option(option) if !program.has(option) => Certainty::Likely,
+        When::Option(option) if !program.has_option(option) => Certainty::Likely,
         When::Option(_) | When::Always => master.certainty,
     };
     Some(ParentRole::Restarts(restarter.into()))

@@ -96,13 +96,13 @@ impl Program {
     }
 
     /// Returns whether it has this name, or is in the Node package of this name.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(super) fn is_named(&self, name: &str) -> bool {
         self.name() == name.as_bytes() || (self.interpreted && self.is_in_package(name))
     }
 
     /// Returns whether it is one of these programs.
     pub(super) fn is_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.is(name))
+        names.iter().any(|name| self.is_named(name))
     }
 
     /// Returns whether it is a file of this package: `node_modules/NAME/...`.
@@ -119,7 +119,7 @@ impl Program {
     }
 
     /// Returns whether its arguments contain an option, alone or with `=` and a value.
-    pub(super) fn has(&self, option: &str) -> bool {
+    pub(super) fn has_option(&self, option: &str) -> bool {
         self.arguments.iter().any(|word| is_option(word.as_bytes(), option))
     }
 

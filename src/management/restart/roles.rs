@@ -118,10 +118,10 @@ fn is_file_watcher(program: &Program) -> bool {
     ];
     let first = program.arguments.first().map(Text::as_bytes);
     program.is_any(ALWAYS)
-        || (program.is("tsx") && first == Some(b"watch"))
-        || (program.is("watchmedo") && first == Some(b"auto-restart"))
-        || (program.is("uvicorn") && program.has("--reload"))
-        || (program.is("dotnet") && first == Some(b"watch"))
+        || (program.is_named("tsx") && first == Some(b"watch"))
+        || (program.is_named("watchmedo") && first == Some(b"auto-restart"))
+        || (program.is_named("uvicorn") && program.has_option("--reload"))
+        || (program.is_named("dotnet") && first == Some(b"watch"))
 }
 
 /// Returns whether a process is `node --watch`, which runs the script in a child.
@@ -139,19 +139,19 @@ fn is_watching_node(process: &Process, program: &Program) -> bool {
 
 /// Returns the trigger and the longest delay of another process manager that is configured to restart.
 fn manager(program: &Program) -> Option<(Trigger, Option<Duration>)> {
-    if !program.interpreted && program.is("autossh") {
+    if !program.interpreted && program.is_named("autossh") {
         return Some((Trigger::End, None));
     }
     // A server that ends by SIGTERM removes its pid file, and then these end too.
     if program.is_any(&["mysqld_safe", "mariadbd-safe"]) {
         return Some((Trigger::Failure, None));
     }
-    if program.is("concurrently") && program.has("--restart-tries") {
+    if program.is_named("concurrently") && program.has_option("--restart-tries") {
         let after = program.value(&["--restart-after"]);
         let delay = after.map_or(Some(0), |after| std::str::from_utf8(after).ok()?.parse().ok());
         return Some((Trigger::Failure, delay.map(Duration::from_millis)));
     }
-    let is_forever = program.interpreted && program.is("forever") && program.name() == b"monitor";
+    let is_forever = program.interpreted && program.is_named("forever") && program.name() == b"monitor";
     is_forever.then_some((Trigger::End, None))
 }
 

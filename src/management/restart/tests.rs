@@ -18,16 +18,16 @@ use crate::model::process_table::ProcessEntry;
 
 /// A machine of a few processes, each the child of the one before it.
 #[derive(Default)]
-struct Machine {
+struct TestProcesses {
     processes: Vec<Process>,
     files: BTreeMap<String, String>,
     elsewhere: Vec<u32>,
     own_uid: u32,
 }
 
-impl Machine {
+impl TestProcesses {
     /// Adds a process as the child of the last one.
-    fn runs(mut self, file: &str, command: &[&str]) -> Machine {
+    fn runs(mut self, file: &str, command: &[&str]) -> TestProcesses {
         let pid = u32::try_from(self.processes.len()).unwrap() + 10;
         let name = file.rsplit('/').next().unwrap();
         let short = &name[..name.len().min(15)];
@@ -40,12 +40,12 @@ impl Machine {
     }
 
     /// Sets the working directory of the last process.
-    fn within(mut self, folder: &str) -> Machine {
+    fn within(mut self, folder: &str) -> TestProcesses {
         self.processes.last_mut().unwrap().directory = Some(folder.into());
         self
     }
 
-    fn file(mut self, path: &str, content: &str) -> Machine {
+    fn file(mut self, path: &str, content: &str) -> TestProcesses {
         self.files.insert(path.into(), content.into());
         self
     }
@@ -81,7 +81,7 @@ impl Machine {
     }
 }
 
-impl Sources for Machine {
+impl Sources for TestProcesses {
     fn describe(&mut self, ids: &[ProcessId]) -> BTreeMap<u32, Process> {
         let known = self.processes.iter().filter(|process| ids.contains(&process.id));
         known.map(|process| (process.id.pid, process.clone())).collect()
@@ -127,8 +127,8 @@ fn program(restarter: &Restarter) -> Option<&str> {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn supervisord(config: &str) -> Machine {
-    Machine::default()
+fn supervisord(config: &str) -> TestProcesses {
+    TestProcesses::default()
         .runs("/usr/bin/python3.11", &["/usr/bin/python3", "/usr/bin/supervisord", "-c", "s.conf"])
         .within("/srv")
         .file("/srv/s.conf", config)
@@ -138,7 +138,7 @@ const CONTROL: &str = "[supervisorctl]\nserverurl=unix:///run/s.sock\n";
 
 #[test]
 fn the_outermost_comes_last() {
-    let found = Machine::default()
+    let found = TestProcesses::default()
         .runs("/usr/bin/runsv", &["runsv", "web"])
         .within("/etc/sv/web")
         .runs("/usr/bin/dash", &["sh", "-c", "gunicorn x:app; true"])
@@ -149,7 +149,7 @@ fn the_outermost_comes_last() {
     let certain = Certainty::Certain;
     assert_eq!(kinds, [(RestarterKind::ServerMaster, certain), (RestarterKind::Runit, certain)]);
     // Whether an unknown program ends with its child is unknown.
-    let found = Machine::default()
+    let found = TestProcesses::default()
         .runs("/usr/bin/runsv", &["runsv", "web"])
         .within("/etc/sv/web")
         .runs("/srv/own", &["own"])
@@ -157,7 +157,7 @@ fn the_outermost_comes_last() {
         .only();
     assert_eq!(found.certainty, Certainty::Likely);
     // A supervised sshd does not restart what was started from a login.
-    Machine::default()
+    TestProcesses::default()
         .runs("/usr/bin/runsv", &["runsv", "sshd"])
         .within("/etc/sv/sshd")
         .runs("/usr/sbin/sshd", &["sshd: dev@pts/0"])
@@ -168,12 +168,12 @@ fn the_outermost_comes_last() {
 
 #[test]
 fn commands_of_another_pid_namespace_are_unknown() {
-    let mut machine = Machine::default()
+    let mut processes = TestProcesses::default()
         .runs("/usr/bin/runsv", &["runsv", "web"])
         .within("/etc/sv/web")
         .runs("/usr/bin/node", &["node"]);
-    machine.elsewhere = vec![10, 11];
-    assert_eq!(machine.only().stop, Stop::Unknown);
+    processes.elsewhere = vec![10, 11];
+    assert_eq!(processes.only().stop, Stop::Unknown);
 }
 
 proptest! {
@@ -185,17 +185,17 @@ proptest! {
         files in collection::vec(collection::vec(any::<u8>(), 0..12), 0..6),
         content in "\\PC{0,80}",
     ) {
-        let mut machine = Machine::default();
+        let mut processes = TestProcesses::default();
         for (at, command) in commands.iter().enumerate() {
             let file = files.get(at).cloned().unwrap_or_else(|| b"/usr/bin/sh".to_vec());
-            machine = machine.runs("/usr/bin/x", &[]).within("/srv").file("/srv/x", &content);
-            let process = machine.processes.last_mut().unwrap();
+            processes = processes.runs("/usr/bin/x", &[]).within("/srv").file("/srv/x", &content);
+            let process = processes.processes.last_mut().unwrap();
             process.executable = Some(file.into());
             process.command = Some(command.iter().cloned().map(Text::from).collect());
             let _ = holds_for_others(process);
         }
-        if !machine.processes.is_empty() {
-            let _ = machine.restarters();
+        if !processes.processes.is_empty() {
+            let _ = processes.restarters();
         }
     }
 
@@ -208,7 +208,7 @@ proptest! {
         for text in [text, code.clone(), format!("[include]\nfiles={code}\n[program:{code}]\ncommand={code}")] {
             let _ = supervisord(&text).runs("/usr/bin/web", &["web"]).restarters();
             let command = ["sh", "-c", &text];
-            let _ = Machine::default().runs("/usr/bin/dash", &command).runs("/usr/bin/web", &["web"]).restarters();
+            let _ = TestProcesses::default().runs("/usr/bin/dash", &command).runs("/usr/bin/web", &["web"]).restarters();
         }
     }
 }

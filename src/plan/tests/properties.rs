@@ -35,17 +35,17 @@ prop_compose! {
             Access::Failed("x".to_owned()),
         ]), 9),
         own_pid_namespace in proptest::bool::weighted(0.9),
-    ) -> Machine {
-        let mut machine = Machine::new([]);
-        machine.entries.clear();
+    ) -> PlanFacts {
+        let mut facts = PlanFacts::new([]);
+        facts.entries.clear();
         for (at, process) in processes.iter().enumerate() {
             let pid = process.id.pid;
             let parent = parents[at].min(pid - 1);
-            machine.entries.push(entry(pid, parent, groups[at], 1));
-            machine.known.insert(pid, process.clone());
-            machine.access.insert(process.id, access[at].clone());
+            facts.entries.push(entry(pid, parent, groups[at], 1));
+            facts.known.insert(pid, process.clone());
+            facts.access.insert(process.id, access[at].clone());
         }
-        machine.sockets = holders
+        facts.sockets = holders
             .iter()
             .map(|of| {
                 let mut listener = listener(Protocol::Tcp, of.iter().map(|at| processes[*at].clone()));
@@ -53,25 +53,25 @@ prop_compose! {
                 listener
             })
             .collect();
-        let table: ProcessTable = machine.entries.iter().cloned().collect();
-        machine.lineage =
+        let table: ProcessTable = facts.entries.iter().cloned().collect();
+        facts.lineage =
             std::iter::once(own).chain(table.ancestors(own).iter().map(|entry| entry.id.pid)).collect();
-        machine.own_pid_namespace = own_pid_namespace;
-        machine
+        facts.own_pid_namespace = own_pid_namespace;
+        facts
     }
 }
 
 proptest! {
     #[test]
-    fn a_plan_with_a_protected_process_has_a_refusal(machine in any_machine(), tree: bool) {
-        let plan = machine.plan(Via::Signal, tree);
+    fn a_plan_with_a_protected_process_has_a_refusal(facts in any_machine(), tree: bool) {
+        let plan = facts.plan(Via::Signal, tree);
         for step in &plan.steps {
             let process = &step.process;
             let is_protected = process.id.pid == 1
                 || role(process).is_some()
-                || machine.lineage.contains(&process.id.pid)
-                || !matches!(machine.access.get(&process.id), Some(Access::Allowed | Access::Ended))
-                || !machine.own_pid_namespace;
+                || facts.lineage.contains(&process.id.pid)
+                || !matches!(facts.access.get(&process.id), Some(Access::Allowed | Access::Ended))
+                || !facts.own_pid_namespace;
             prop_assert!(!is_protected || !plan.refusals.is_empty(), "{process:?}");
         }
         let mut all = pids(&plan);
@@ -79,7 +79,7 @@ proptest! {
         all.dedup();
         prop_assert_eq!(all.len(), plan.steps.len(), "each process once");
         // Without a refusal, every holder is in the plan or is a wineserver.
-        for holder in machine.sockets.iter().flat_map(|listener| &listener.holders) {
+        for holder in facts.sockets.iter().flat_map(|listener| &listener.holders) {
             let beside = role(&holder.process) == Some(Role::Wineserver);
             prop_assert!(!plan.refusals.is_empty() || beside || all.contains(&holder.process.id.pid));
         }
@@ -89,9 +89,9 @@ proptest! {
     }
 
     #[test]
-    fn manager_commands_replace_signals(machine in any_machine()) {
+    fn manager_commands_replace_signals(facts in any_machine()) {
         for via in [Via::Container, Via::Service, Via::Supervisor] {
-            let plan = machine.plan(via, false);
+            let plan = facts.plan(via, false);
             prop_assert!(plan.steps.iter().all(|step| step.action != Action::Signal), "no signal is sent");
         }
     }

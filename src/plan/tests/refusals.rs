@@ -9,10 +9,10 @@ fn every_process_that_stands_for_others_is_refused() {
         for evidence in [Evidence::Descriptor, Evidence::Table, Evidence::Cgroup] {
             for access in [Access::Allowed, Access::Ended, Access::Denied] {
                 for tree in [false, true] {
-                    let mut machine = Machine::new([process.clone()]);
-                    machine.sockets[0].holders[0].evidence = evidence;
-                    machine.access.insert(process.id, access.clone());
-                    let plan = machine.plan(Via::Signal, tree);
+                    let mut facts = PlanFacts::new([process.clone()]);
+                    facts.sockets[0].holders[0].evidence = evidence;
+                    facts.access.insert(process.id, access.clone());
+                    let plan = facts.plan(Via::Signal, tree);
                     let refused = plan.refusals.iter().any(
                         |refusal| matches!(refusal, PlanRefusal::StandsFor { role: named, .. } if *named == role),
                     );
@@ -27,34 +27,34 @@ fn every_process_that_stands_for_others_is_refused() {
 fn a_refusal_names_the_command_of_the_manager() {
     let mut proxy = process(45, &["/usr/bin/docker-proxy"]);
     proxy.service = Some(system_unit("docker.service"));
-    let mut machine = Machine::new([proxy]);
-    machine.sockets[0].container = Some(container("docker", "web"));
-    let plan = machine.signal();
+    let mut facts = PlanFacts::new([proxy]);
+    facts.sockets[0].container = Some(container("docker", "web"));
+    let plan = facts.signal();
     let [PlanRefusal::StandsFor { command: Some(command), manager: Some(Manager::Container { .. }), .. }] =
         plan.refusals.as_slice()
     else {
         panic!("{:?}", plan.refusals)
     };
     assert_eq!(command, &["docker", "stop", "web"].map(Text::from));
-    assert_eq!(commands(&machine.plan(Via::Container, false)), ["docker stop web"]);
+    assert_eq!(commands(&facts.plan(Via::Container, false)), ["docker stop web"]);
 }
 
 #[test]
 fn wineserver_is_not_ended_if_the_program_holds_the_socket_too() {
     let wineserver = || process(47, &["wineserver"]);
-    let plan = Machine::new([wineserver(), node(50)]).signal();
+    let plan = PlanFacts::new([wineserver(), node(50)]).signal();
     assert_eq!((pids(&plan), plan.refusals), (vec![50], vec![]));
 
-    let refused = |holders: Vec<Process>| !Machine::new(holders).signal().refusals.is_empty();
+    let refused = |holders: Vec<Process>| !PlanFacts::new(holders).signal().refusals.is_empty();
     assert!(refused(vec![wineserver()]));
     // Neither of these holders is a program that uses the socket.
     assert!(refused(vec![wineserver(), process(45, &["docker-proxy"])]));
     assert!(refused(vec![wineserver(), process(40, &["wineserver64"])]));
 
     // It shares one socket with a program and is the only holder of another.
-    let mut machine = Machine::new([wineserver(), node(50)]);
-    machine.sockets.push(listener(Protocol::Tcp, [wineserver()]));
-    assert!(!machine.signal().refusals.is_empty());
+    let mut facts = PlanFacts::new([wineserver(), node(50)]);
+    facts.sockets.push(listener(Protocol::Tcp, [wineserver()]));
+    assert!(!facts.signal().refusals.is_empty());
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn a_port_with_an_unseen_manager_is_refused() {
     unit.activates = Some("web.service".into());
     let mut server = node(50);
     server.service = Some(user_unit("web.service", 1000));
-    let mut machine = Machine::new([server]);
-    machine.sockets[0].service = Some(unit);
-    let refused = machine.signal();
+    let mut facts = PlanFacts::new([server]);
+    facts.sockets[0].service = Some(unit);
+    let refused = facts.signal();
     let [PlanRefusal::HeldByUnit { unit, command: Some(command), via: true, .. }] =
         refused.refusals.as_slice()
     else {
@@ -77,32 +77,32 @@ fn a_port_with_an_unseen_manager_is_refused() {
         ["web.socket".into(), "web.service".into()]
     );
     // Without a visible holder the refusal still names the unit, but --via cannot act.
-    machine.sockets[0].holders.clear();
-    assert!(matches!(machine.signal().refusals.as_slice(), [PlanRefusal::HeldByUnit { via: false, .. }]));
+    facts.sockets[0].holders.clear();
+    assert!(matches!(facts.signal().refusals.as_slice(), [PlanRefusal::HeldByUnit { via: false, .. }]));
 }
 
 #[test]
 fn a_foreign_pid_namespace_is_refused() {
-    let mut machine = Machine::new([node(50)]);
-    machine.own_pid_namespace = false;
+    let mut facts = PlanFacts::new([node(50)]);
+    facts.own_pid_namespace = false;
     for via in [Via::Signal, Via::Service, Via::Container, Via::Supervisor] {
-        assert!(machine.plan(via, false).refusals.contains(&PlanRefusal::ForeignPidNamespace));
+        assert!(facts.plan(via, false).refusals.contains(&PlanRefusal::ForeignPidNamespace));
     }
     // Without holders no pid matters.
-    machine.sockets.clear();
-    assert_eq!(machine.signal().refusals, []);
+    facts.sockets.clear();
+    assert_eq!(facts.signal().refusals, []);
 }
 
 #[test]
 fn unseen_holders_are_refused() {
-    let mut machine = Machine::new([node(50)]);
+    let mut facts = PlanFacts::new([node(50)]);
     for reason in [Reason::Permission, Reason::Exited, Reason::Kernel] {
-        machine.sockets[0].unseen =
+        facts.sockets[0].unseen =
             Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
-        let plan = machine.signal();
+        let plan = facts.signal();
         assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::Unseen(_) | PlanRefusal::KernelHolds(..)]));
     }
     // The reason for the unseen holders is unknown.
-    let machine = Machine::new([]);
-    assert!(matches!(machine.signal().refusals.as_slice(), [PlanRefusal::Unseen(_)]));
+    let facts = PlanFacts::new([]);
+    assert!(matches!(facts.signal().refusals.as_slice(), [PlanRefusal::Unseen(_)]));
 }

@@ -18,16 +18,16 @@ fn a_tree_is_the_wrapper_and_everything_it_started() {
         ]
     ));
     assert_eq!(plan.refusals, []);
-    assert!(!has_note(&plan, |note| matches!(note, Note::Wrapper { .. } | Note::Children { .. })));
+    assert!(!has_note(&plan, |note| matches!(note, PlanNote::Wrapper { .. } | PlanNote::Children { .. })));
 }
 
 #[test]
 fn without_tree_the_wrapper_and_the_children_are_noted() {
     let plan = in_a_wrapper().signal();
     assert_eq!(pids(&plan), [63]);
-    assert!(has_note(&plan, |note| matches!(note, Note::Wrapper { wrapper, .. } if wrapper.pid == 61)));
-    let of_child = |note: &Note| {
-        matches!(note, Note::Children { children, .. }
+    assert!(has_note(&plan, |note| matches!(note, PlanNote::Wrapper { wrapper, .. } if wrapper.pid == 61)));
+    let of_child = |note: &PlanNote| {
+        matches!(note, PlanNote::Children { children, .. }
             if children.iter().map(|child| child.pid).eq([64]))
     };
     assert!(has_note(&plan, of_child));
@@ -35,20 +35,20 @@ fn without_tree_the_wrapper_and_the_children_are_noted() {
 
 #[test]
 fn workers_of_one_server_have_one_tree() {
-    let mut machine = Machine::new([node(63), node(64)]);
-    machine.add(process(61, &["npm run dev"]), 1, 61, 61);
-    machine.add(node(63), 61, 61, 61);
-    machine.add(node(64), 63, 61, 61);
-    assert_eq!(pids(&machine.tree()), [61, 63, 64]);
+    let mut facts = PlanFacts::new([node(63), node(64)]);
+    facts.add(process(61, &["npm run dev"]), 1, 61, 61);
+    facts.add(node(63), 61, 61, 61);
+    facts.add(node(64), 63, 61, 61);
+    assert_eq!(pids(&facts.tree()), [61, 63, 64]);
 }
 
 #[test]
 fn a_tree_with_allears_is_refused() {
     for inside in [OWN, SHELL] {
-        let mut machine = in_a_wrapper();
-        machine.lineage = vec![OWN, SHELL, 1];
-        machine.entries.push(entry(inside, 62, 61, 60));
-        let plan = machine.tree();
+        let mut facts = in_a_wrapper();
+        facts.lineage = vec![OWN, SHELL, 1];
+        facts.entries.push(entry(inside, 62, 61, 60));
+        let plan = facts.tree();
         let refused = |refusal: &PlanRefusal| matches!(refusal, PlanRefusal::TreeHasAllears(process) if process.id.pid == inside);
         assert!(plan.refusals.iter().any(refused), "{:?}", plan.refusals);
         assert!(!pids(&plan).contains(&inside));
@@ -57,11 +57,11 @@ fn a_tree_with_allears_is_refused() {
 
 #[test]
 fn a_script_that_also_started_allears_is_not_ended() {
-    let mut machine = in_a_wrapper();
-    machine.entries.push(entry(OWN, 61, 61, 60));
-    machine.lineage = vec![OWN, 61, 60, 1];
+    let mut facts = in_a_wrapper();
+    facts.entries.push(entry(OWN, 61, 61, 60));
+    facts.lineage = vec![OWN, 61, 60, 1];
     for (tree, expected) in [(false, vec![63]), (true, vec![62, 63, 64])] {
-        let plan = machine.plan(Via::Signal, tree);
+        let plan = facts.plan(Via::Signal, tree);
         assert_eq!((pids(&plan), plan.refusals), (expected, vec![]));
     }
 }
@@ -73,19 +73,19 @@ fn a_tree_with_a_process_that_stands_for_others_is_refused() {
             continue;
         }
         member.id = id(at);
-        let mut machine = in_a_wrapper();
-        machine.add(member.clone(), 62, 61, 60);
+        let mut facts = in_a_wrapper();
+        facts.add(member.clone(), 62, 61, 60);
         let refused = |refusal: &PlanRefusal| matches!(refusal, PlanRefusal::StandsFor { process, .. } if process.id == member.id);
-        let plan = machine.tree();
+        let plan = facts.tree();
         assert!(plan.refusals.iter().any(refused), "{:?}: {:?}", member.name, plan.refusals);
     }
 }
 
 #[test]
 fn a_tree_with_a_protected_member_is_refused() {
-    let mut machine = in_a_wrapper();
-    machine.access.insert(id(64), Access::Denied);
-    assert!(matches!(machine.tree().refusals.as_slice(), [PlanRefusal::Denied(_)]));
-    machine.access.remove(&id(64));
-    assert!(matches!(machine.tree().refusals.as_slice(), [PlanRefusal::Failed(..)]), "it was not opened");
+    let mut facts = in_a_wrapper();
+    facts.access.insert(id(64), Access::Denied);
+    assert!(matches!(facts.tree().refusals.as_slice(), [PlanRefusal::Denied(_)]));
+    facts.access.remove(&id(64));
+    assert!(matches!(facts.tree().refusals.as_slice(), [PlanRefusal::Failed(..)]), "it was not opened");
 }

@@ -4,35 +4,35 @@ use super::{forwarding_unknown, halted, listing, manager_phrase, restarts, via_w
 use crate::bind_attempt::BindTarget;
 use crate::management::Manager;
 use crate::model::{Candidate, Connection, Socket, Text};
-use crate::plan::{LONGEST_LIST, Note};
+use crate::plan::{LONGEST_LIST, PlanNote};
 use crate::render::phrases;
 use crate::shell;
 
 /// The subject of a note, in one word.
-pub(crate) fn note_label(note: &Note) -> &'static str {
+pub(crate) fn note_label(note: &PlanNote) -> &'static str {
     match note {
-        Note::OtherSockets { .. } => "goes too",
-        Note::OtherProtocol(_) => "also",
-        Note::Clients(_) => "clients",
-        Note::Children { .. } => "stays",
-        Note::Wrapper { .. } => "wrapper",
-        Note::Restarts(_) => "returns",
-        Note::Managed { .. } => "manager",
-        Note::Halted(_) => "halted",
-        Note::VirtualMachine(_) => "machine",
-        Note::Forwarded { .. } | Note::Answered(_) | Note::ForwardingUnknown(_) => "forwarded",
+        PlanNote::OtherSockets { .. } => "goes too",
+        PlanNote::OtherProtocol(_) => "also",
+        PlanNote::Clients(_) => "clients",
+        PlanNote::Children { .. } => "stays",
+        PlanNote::Wrapper { .. } => "wrapper",
+        PlanNote::Restarts(_) => "returns",
+        PlanNote::Managed { .. } => "manager",
+        PlanNote::Halted(_) => "halted",
+        PlanNote::VirtualMachine(_) => "machine",
+        PlanNote::Forwarded { .. } | PlanNote::Answered(_) | PlanNote::ForwardingUnknown(_) => "forwarded",
     }
 }
 
 /// A note in a sentence, unescaped names escaped.
-pub(crate) fn note(note: &Note, target: &BindTarget) -> String {
+pub(crate) fn note(note: &PlanNote, target: &BindTarget) -> String {
     match note {
-        Note::OtherSockets { process, sockets } => {
+        PlanNote::OtherSockets { process, sockets } => {
             let more = Some(sockets.more).filter(|more| *more > 0).map(|more| format!("{more} more"));
             let sockets: Vec<String> = sockets.first.iter().map(socket).chain(more).collect();
             format!("{} also has {}", phrases::process(process), sockets.join(", "))
         }
-        Note::OtherProtocol(listener) => {
+        PlanNote::OtherProtocol(listener) => {
             let port = format!("{}/{}", listener.socket.protocol.as_str(), target.port);
             match listener.head() {
                 Some(holder) => {
@@ -44,14 +44,14 @@ pub(crate) fn note(note: &Note, target: &BindTarget) -> String {
                 None => format!("{port} is in use too, by a process that could not be seen"),
             }
         }
-        Note::Clients(connections) => clients(connections),
-        Note::Children { process, children, tree } => {
+        PlanNote::Clients(connections) => clients(connections),
+        PlanNote::Children { process, children, tree } => {
             let these = phrases::list(children, LONGEST_LIST, phrases::candidate);
             let (child, is) = if children.len() == 1 { ("child", "is") } else { ("children", "are") };
             let tree = if *tree { "; --tree ends the whole tree" } else { "" };
             format!("the {child} of {} {is} sent no signal: {these}{tree}", phrases::process(process))
         }
-        Note::Wrapper { process, wrapper } => {
+        PlanNote::Wrapper { process, wrapper } => {
             // Observed with honcho 2.0 and foreman 0.87.
             let ends_all =
                 [&b"honcho"[..], b"foreman"].iter().any(|name| wrapper.name.as_bytes().starts_with(name));
@@ -65,18 +65,18 @@ pub(crate) fn note(note: &Note, target: &BindTarget) -> String {
                 phrases::candidate(wrapper)
             )
         }
-        Note::Restarts(restart) => restarts(restart),
-        Note::Managed { manager, command, restarts, runs } => {
+        PlanNote::Restarts(restart) => restarts(restart),
+        PlanNote::Managed { manager, command, restarts, runs } => {
             managed(manager, command.as_deref(), *restarts, *runs)
         }
-        Note::Halted(process) => halted(process),
-        Note::VirtualMachine(process) => {
+        PlanNote::Halted(process) => halted(process),
+        PlanNote::VirtualMachine(process) => {
             format!(
                 "{} is a virtual machine, which ends at once, as if its power were cut",
                 phrases::process(process)
             )
         }
-        Note::Forwarded { listener, command } => {
+        PlanNote::Forwarded { listener, command } => {
             let to = listener.container.as_ref().map_or_else(
                 || "elsewhere".to_owned(),
                 |container| format!("the {}", phrases::container_or_pod(container)),
@@ -88,10 +88,10 @@ pub(crate) fn note(note: &Note, target: &BindTarget) -> String {
                 phrases::endpoint(&listener.socket)
             )
         }
-        Note::Answered(address) => {
+        PlanNote::Answered(address) => {
             format!("a connection to {address} is answered, though no socket listens: something passes it on")
         }
-        Note::ForwardingUnknown(gap) => forwarding_unknown(gap),
+        PlanNote::ForwardingUnknown(gap) => forwarding_unknown(gap),
     }
 }
 

@@ -33,7 +33,7 @@ impl Explanation<'_> {
                 unanswered,
             }),
         );
-        facts.extend(self.served());
+        facts.extend(self.http_sys_servers());
         facts.extend(self.orphaned());
         facts.extend(self.shared());
         facts.extend(self.may_join());
@@ -77,7 +77,7 @@ impl Explanation<'_> {
         facts.extend(rules.map(forwarded_from_outside));
         facts.extend(self.answered());
         facts.extend(self.nearest());
-        facts.extend(self.elsewhere());
+        facts.extend(self.not_in_the_way());
         facts.extend(self.localhost());
         facts.extend(self.clients());
         facts.extend(observation.other_protocol.first().map(|listener| Fact::OtherProtocol {
@@ -156,7 +156,7 @@ impl Explanation<'_> {
     }
 
     /// Returns listeners of the port that are not in the way.
-    fn elsewhere(&self) -> impl Iterator<Item = Fact> {
+    fn not_in_the_way(&self) -> impl Iterator<Item = Fact> {
         let is_elsewhere = |listener: &&Listener| {
             listener.socket.is_listener() && !self.observation.target.overlaps(&listener.socket)
         };

@@ -27,7 +27,7 @@ impl Explanation<'_> {
     }
 
     /// Returns what HTTP.sys serves at the port.
-    pub(super) fn served(&self) -> Vec<Fact> {
+    pub(super) fn http_sys_servers(&self) -> Vec<Fact> {
         let served = self.observation.served.iter().filter(|_| self.kernel_listens()).take(8);
         served
             .map(|served| Fact::HttpSys {

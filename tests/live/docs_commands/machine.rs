@@ -20,7 +20,7 @@ const DEV: u32 = 1000;
 static POSTGRES: AtomicU32 = AtomicU32::new(64_105);
 
 /// A machine of a developer: users, folders of projects, the program on the PATH, and terminals in which servers run.
-pub(super) struct Machine {
+pub(super) struct DeveloperMachine {
     /// The user who types the commands.
     pub(super) user: u32,
     postgres: u32,
@@ -34,7 +34,7 @@ struct Terminal {
     shell: Child,
 }
 
-impl Machine {
+impl DeveloperMachine {
     /// Sets the machine up in the calling thread, which has its own network namespace.
     pub(super) fn start() -> Self {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("unshare the mounts");

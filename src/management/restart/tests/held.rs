@@ -4,7 +4,7 @@ use super::super::held::HolderKind;
 use super::*;
 
 fn held(file: &str, command: &[&str]) -> Option<HeldFor> {
-    holds_for_others(&Machine::default().runs(file, command).processes[0])
+    holds_for_others(&TestProcesses::default().runs(file, command).processes[0])
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn the_program_that_a_super_server_holds_a_port_for() {
         "{CONTROL}[fcgi-program:php]\ncommand=p\nsocket=tcp://127.0.0.1:9000\n[fcgi-program:two]\n\
          command=p\nnumprocs=2\nsocket=tcp://localhost:9001\n"
     );
-    let mut machine = supervisord(&config);
-    let process = machine.processes[0].clone();
+    let mut processes = supervisord(&config);
+    let process = processes.processes[0].clone();
     let held = holds_for_others(&process).unwrap();
     for (port, stop) in [
         (9000, "supervisorctl -c /srv/s.conf stop php"),
@@ -74,13 +74,13 @@ fn the_program_that_a_super_server_holds_a_port_for() {
         // A port of supervisord itself.
         (9002, "unknown"),
     ] {
-        assert_eq!(words(&stop_for_port(&process, &held, port, &mut machine).1), stop);
+        assert_eq!(words(&stop_for_port(&process, &held, port, &mut processes).1), stop);
     }
 
     // The names of pm2's applications are only in their environments, which are not read.
-    let mut machine = Machine::default().runs("/usr/bin/node", &["PM2 v5: God Daemon (/root/.pm2)"]);
-    let process = machine.processes[0].clone();
+    let mut processes = TestProcesses::default().runs("/usr/bin/node", &["PM2 v5: God Daemon (/root/.pm2)"]);
+    let process = processes.processes[0].clone();
     let held = holds_for_others(&process).unwrap();
-    let stop = stop_for_port(&process, &held, 80, &mut machine);
+    let stop = stop_for_port(&process, &held, 80, &mut processes);
     assert_eq!((stop.0, words(&stop.1).as_str()), (None, "find: env PM2_HOME=/root/.pm2 pm2 list"));
 }

@@ -34,15 +34,16 @@ fn servers_that_replace_their_workers() {
             "puma",
         ),
     ] {
-        let found = Machine::default().runs(file, command).runs(file, worker).only();
+        let found = TestProcesses::default().runs(file, command).runs(file, worker).only();
         assert_eq!((found.kind, found.name.as_str().unwrap()), (RestarterKind::ServerMaster, name));
         assert_eq!((found.delay, found.stop), (Some(SECOND), Stop::EndRestarter), "{name}");
         // Another program that it runs.
-        Machine::default().runs(file, command).runs("/usr/lib/cgi-bin/x", &["x"]).none();
+        TestProcesses::default().runs(file, command).runs("/usr/lib/cgi-bin/x", &["x"]).none();
     }
     // An environment variable, which is not read, may replace the option.
     for command in [&["python3", "/v/bin/granian", "x:app"], &["python3", "/v/bin/uvicorn", "x:app"]] {
-        let found = Machine::default().runs("/usr/bin/python3", command).runs("/usr/bin/python3", command);
+        let found =
+            TestProcesses::default().runs("/usr/bin/python3", command).runs("/usr/bin/python3", command);
         assert_eq!(found.only().certainty, Certainty::Likely);
     }
     for command in [
@@ -50,7 +51,7 @@ fn servers_that_replace_their_workers() {
         &["python3", "/v/bin/flask", "run", "--debug"],
         &["python3", "manage.py", "runserver"],
     ] {
-        Machine::default().runs("/usr/bin/python3", command).runs("/usr/bin/python3", command).none();
+        TestProcesses::default().runs("/usr/bin/python3", command).runs("/usr/bin/python3", command).none();
     }
 }
 
@@ -66,12 +67,13 @@ fn file_watchers_restart_on_changes() {
         ("/usr/bin/python3", &["python3", "/v/bin/uvicorn", "--reload", "x:app"], "uvicorn"),
         ("/usr/bin/python3", &["python3", "/v/bin/watchfiles", "node x.js"], "watchfiles"),
     ] {
-        let found = Machine::default().runs(file, command).runs("/usr/bin/node", &["node", "x.js"]).only();
+        let found =
+            TestProcesses::default().runs(file, command).runs("/usr/bin/node", &["node", "x.js"]).only();
         assert_eq!((found.kind, found.trigger), (RestarterKind::FileWatcher, Trigger::FileChange));
         assert_eq!((found.name.as_str(), found.stop), (Some(name), Stop::EndRestarter));
     }
     // Options of the script, and another program with a similar name.
     for command in [&["node", "x.js", "--watch"][..], &["node", "/srv/nodemon.d/x.js"]] {
-        Machine::default().runs("/usr/bin/node", command).runs("/usr/bin/node", &["node"]).none();
+        TestProcesses::default().runs("/usr/bin/node", command).runs("/usr/bin/node", &["node"]).none();
     }
 }

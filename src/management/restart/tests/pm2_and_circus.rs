@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn watchers_of_circus_are_matched_by_their_commands() {
     let run = |config: &str, command: &[&str]| {
-        Machine::default()
+        TestProcesses::default()
             .runs("/usr/bin/python3", &["/usr/bin/python3", "/usr/bin/circusd", "--daemon", "c.ini"])
             .within("/srv")
             .file("/srv/c.ini", config)
@@ -31,20 +31,20 @@ fn watchers_of_circus_are_matched_by_their_commands() {
 #[test]
 fn pm2_commands_run_as_the_user_of_the_daemon() {
     let run = |uid: u32, own_uid: u32| {
-        let mut machine = Machine::default()
+        let mut processes = TestProcesses::default()
             .runs("/usr/bin/node", &["PM2 v5.3.0: God Daemon (/home/dev/.pm2)"])
             .runs("/usr/bin/node", &["node", "/srv/x.js"]);
-        machine.processes[0].uid = Some(uid);
-        machine.processes[0].user = Some("dev".into());
-        machine.own_uid = own_uid;
-        machine.only()
+        processes.processes[0].uid = Some(uid);
+        processes.processes[0].user = Some("dev".into());
+        processes.own_uid = own_uid;
+        processes.only()
     };
     let found = run(1000, 1000);
     assert_eq!(words(&found.stop), "find: env PM2_HOME=/home/dev/.pm2 pm2 list");
     assert_eq!((found.kind, found.name, found.delay), (RestarterKind::Pm2, "pm2".into(), None));
     assert_eq!(words(&run(1000, 0).stop), "find: sudo -u dev env PM2_HOME=/home/dev/.pm2 pm2 list");
-    let machine = Machine::default()
+    let processes = TestProcesses::default()
         .runs("/usr/bin/node", &["node", "/usr/lib/node_modules/pm2/lib/Daemon.js"])
         .runs("/usr/bin/node", &["node", "/srv/x.js"]);
-    assert_eq!(words(&machine.only().stop), "find: pm2 list");
+    assert_eq!(words(&processes.only().stop), "find: pm2 list");
 }

@@ -12,7 +12,7 @@ fn supervisors_of_service_folders() {
         ("/usr/bin/s6-supervise", &["s6-supervise", "web"], RestarterKind::S6, "s6-svc -d /etc/sv/web"),
         ("/usr/bin/supervise", &["supervise", "web"], RestarterKind::Daemontools, "svc -d /etc/sv/web"),
     ] {
-        let found = Machine::default()
+        let found = TestProcesses::default()
             .runs(file, command)
             .within("/etc/sv/web")
             .runs("/usr/bin/node", &["node", "x.js"])
@@ -22,7 +22,8 @@ fn supervisors_of_service_folders() {
         assert_eq!(program(&found), Some("/etc/sv/web"));
     }
     // Without a readable working directory the argument decides, if it is an absolute path.
-    let hidden = |given| Machine::default().runs("/usr/bin/runsv", &["runsv", given]).runs("/bin/x", &["x"]);
+    let hidden =
+        |given| TestProcesses::default().runs("/usr/bin/runsv", &["runsv", given]).runs("/bin/x", &["x"]);
     assert_eq!(words(&hidden("/etc/sv/web").only().stop), "sv down /etc/sv/web");
     assert_eq!(hidden("web").only().stop, Stop::Unknown);
 }
@@ -30,7 +31,7 @@ fn supervisors_of_service_folders() {
 #[test]
 fn finish_scripts_add_to_the_delay() {
     let s6 = |file: &str, content: &str| {
-        Machine::default()
+        TestProcesses::default()
             .runs("/usr/bin/s6-supervise", &["s6-supervise", "web"])
             .within("/run/service/web")
             .file("/run/service/web/finish", "#!/bin/sh")
@@ -42,7 +43,7 @@ fn finish_scripts_add_to_the_delay() {
     assert_eq!(s6("/x", ""), Some(6 * SECOND));
     assert_eq!(s6("/run/service/web/timeout-finish", "20000\n"), Some(21 * SECOND));
     assert_eq!(s6("/run/service/web/timeout-finish", "0\n"), None);
-    let runit = Machine::default()
+    let runit = TestProcesses::default()
         .runs("/usr/bin/runsv", &["runsv", "web"])
         .within("/etc/sv/web")
         .file("/etc/sv/web/finish", "#!/bin/sh")
@@ -53,7 +54,7 @@ fn finish_scripts_add_to_the_delay() {
 #[test]
 fn a_service_that_runs_once_is_not_restarted() {
     let runit = |stat: &str| {
-        Machine::default()
+        TestProcesses::default()
             .runs("/usr/bin/runsv", &["runsv", "web"])
             .within("/etc/sv/web")
             .file("/etc/sv/web/supervise/stat", stat)
@@ -62,7 +63,7 @@ fn a_service_that_runs_once_is_not_restarted() {
     runit("run, want down\n").none();
     assert_eq!(runit("run\n").only().kind, RestarterKind::Runit);
     let daemontools = |want: &str| {
-        Machine::default()
+        TestProcesses::default()
             .runs("/usr/bin/supervise", &["supervise", "web"])
             .within("/etc/service/web")
             .file("/etc/service/web/supervise/status", &format!("0123456789ABpid1\0{want}"))
@@ -78,7 +79,10 @@ fn openrc_names_its_service_and_its_delay() {
     let start = &["--start", "/usr/bin/web", "--", "-D", "9"];
     let run = |options: &[&str]| {
         let command = [&["/sbin/supervise-daemon", "web"], options, start].concat();
-        Machine::default().runs("/sbin/supervise-daemon", &command).runs("/usr/bin/web", &["web"]).only()
+        TestProcesses::default()
+            .runs("/sbin/supervise-daemon", &command)
+            .runs("/usr/bin/web", &["web"])
+            .only()
     };
     let found = run(&[]);
     assert_eq!((words(&found.stop).as_str(), found.delay), ("rc-service web stop", Some(Duration::ZERO)));

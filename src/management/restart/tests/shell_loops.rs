@@ -17,7 +17,7 @@ fn loops_in_shells() {
     ] {
         let server = ["python3", "x.py"];
         let found =
-            Machine::default().runs("/usr/bin/dash", command).runs("/usr/bin/python3", &server).only();
+            TestProcesses::default().runs("/usr/bin/dash", command).runs("/usr/bin/python3", &server).only();
         assert_eq!((found.kind, found.certainty), (RestarterKind::ShellLoop, Certainty::Likely));
         assert_eq!((found.delay, found.stop), (delay, Stop::EndRestarter), "{command:?}");
     }
@@ -38,15 +38,15 @@ fn shells_without_a_restarting_loop() {
         // A script that cannot be read shows no loop.
         &["sh", "/srv/start.sh"],
     ] {
-        let machine = Machine::default().runs("/usr/bin/bash", command);
-        machine.runs("/usr/bin/python3", &["python3", "x.py"]).none();
+        let processes = TestProcesses::default().runs("/usr/bin/bash", command);
+        processes.runs("/usr/bin/python3", &["python3", "x.py"]).none();
     }
 }
 
 #[test]
 fn loops_in_scripts() {
     let run = |code: &str| {
-        Machine::default()
+        TestProcesses::default()
             .runs("/usr/bin/bash", &["/bin/bash", "start.sh", "8000"])
             .within("/srv")
             .file("/srv/start.sh", code)
@@ -58,7 +58,7 @@ fn loops_in_scripts() {
     run("#!/bin/bash\nexec node server.js\n").none();
     // A subshell of a script is a process: the inner one restarts the server, not both.
     let code = "for delay in 1 3; do\n( while :; do node server.js; sleep $delay; done ) &\ndone\n";
-    let found = Machine::default()
+    let found = TestProcesses::default()
         .runs("/usr/bin/bash", &["bash", "start.sh"])
         .within("/srv")
         .file("/srv/start.sh", code)
@@ -76,8 +76,8 @@ fn long_scripts_are_parsed_quickly() {
         let code = part.repeat(LONGEST_FILE as usize / part.len());
         let code = format!("{code}{}", "done; ".repeat(1000));
         let began = std::time::Instant::now();
-        let machine = Machine::default().runs("/usr/bin/dash", &["sh", "-c", &code]);
-        let _ = machine.runs("/usr/bin/node", &["node", "x.js"]).restarters();
+        let processes = TestProcesses::default().runs("/usr/bin/dash", &["sh", "-c", &code]);
+        let _ = processes.runs("/usr/bin/node", &["node", "x.js"]).restarters();
         assert!(began.elapsed() < 20 * SECOND, "{part}: {:?}", began.elapsed());
     }
 }
@@ -85,11 +85,11 @@ fn long_scripts_are_parsed_quickly() {
 #[test]
 fn the_remaining_sleep_of_a_shell() {
     let run = |command: &[&str]| {
-        let mut machine =
-            Machine::default().runs("/usr/bin/dash", &["sh", "x.sh"]).runs("/usr/bin/sleep", command);
-        let table = machine.table();
-        let shell = machine.processes[0].id;
-        sleeps(shell, &table, &mut machine)
+        let mut processes =
+            TestProcesses::default().runs("/usr/bin/dash", &["sh", "x.sh"]).runs("/usr/bin/sleep", command);
+        let table = processes.table();
+        let shell = processes.processes[0].id;
+        sleeps(shell, &table, &mut processes)
     };
     assert_eq!(run(&["sleep", "3"]), Some(3 * SECOND));
     assert_eq!(run(&["/bin/sleep", "1m", "0.5"]), Some(Duration::from_millis(60_500)));

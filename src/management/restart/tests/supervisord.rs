@@ -155,7 +155,7 @@ fn supervisord_without_a_section_for_supervisorctl() {
         }
     }
     // The default paths of the configuration.
-    let found = Machine::default()
+    let found = TestProcesses::default()
         .runs("/usr/bin/python3", &["python3", "/usr/bin/supervisord", "-n"])
         .within("/")
         .file("/etc/supervisor/supervisord.conf", CONTROL)
@@ -168,7 +168,7 @@ fn supervisord_without_a_section_for_supervisorctl() {
 fn commands_beside_their_daemons_have_a_path() {
     let run = |daemon: &[&str], config: &str, beside: &str| {
         let path = "/opt/python/s.conf";
-        Machine::default()
+        TestProcesses::default()
             .runs("/opt/python/bin/python3.11", &[daemon, &[path]].concat())
             .within("/opt")
             .file(path, config)

@@ -5,12 +5,12 @@ use serde_json::Value;
 use std::fmt::Debug;
 
 /// A JSON document, and the run that printed it.
-pub(crate) struct Answer {
+pub(crate) struct JsonOutput {
     pub(crate) output: Output,
     pub(crate) document: Value,
 }
 
-impl Answer {
+impl JsonOutput {
     /// Parses the standard output of a run.
     #[track_caller]
     pub(crate) fn parse(output: Output) -> Self {
