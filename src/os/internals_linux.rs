@@ -9,11 +9,11 @@ use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
+use crate::os::parse::linux::unit_syntax;
 use crate::os::parse::linux::{
     cgroup_file, cgroup_mounts, cmdline, dbus_message, inet_diag, netlink, proc_fd, proc_net, proc_stat,
     unit_file, unix_diag,
 };
-use crate::os::parse::unit_syntax;
 
 /// The kind of the messages that answer a request to sock_diag (SOCK_DIAG_BY_FAMILY).
 pub const SOCK_DIAG: u16 = 20;

@@ -2,10 +2,12 @@
 //! compiled and tested on every system.
 
 pub(in crate::os) mod btf;
+pub(in crate::os) mod cgroup_boundary;
 pub(in crate::os) mod cgroup_file;
 pub(in crate::os) mod cgroup_mounts;
 pub(in crate::os) mod cgroup_path;
 pub(in crate::os) mod cmdline;
+pub(in crate::os) mod container_starters;
 pub(in crate::os) mod dbus_message;
 pub(in crate::os) mod inet_diag;
 pub(in crate::os) mod kernel_release;
@@ -29,5 +31,6 @@ pub(in crate::os) mod sysctl;
 pub(in crate::os) mod timens_offsets;
 pub(in crate::os) mod uid_map;
 pub(in crate::os) mod unit_file;
+pub(in crate::os) mod unit_syntax;
 pub(in crate::os) mod unix_diag;
 pub(in crate::os) mod wchan;

@@ -1,10 +1,6 @@
 //! Parsers of foreign bytes and text. Pure: each is compiled and tested on every system.
 
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "Linux alone reads it"))]
-pub(crate) mod cgroup_boundary;
 pub(crate) mod container_list;
-#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
-pub(crate) mod container_starters;
 pub(crate) mod git_head;
 #[cfg_attr(
     not(any(target_os = "macos", test, allears_internals)),
@@ -25,8 +21,6 @@ pub(crate) mod process_name;
 pub(in crate::os) mod supervised_service;
 pub(crate) mod supervisor;
 pub(crate) mod unit_name;
-#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "Linux alone reads it"))]
-pub(crate) mod unit_syntax;
 #[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "Unix systems alone have these files"))]
 pub(in crate::os) mod unix;
 #[cfg_attr(not(windows), expect(dead_code, reason = "Windows alone reads it"))]

@@ -6,8 +6,8 @@
 //! freely.
 
 use crate::model::{Container, Service};
-use crate::os::parse::cgroup_boundary;
-use crate::os::parse::cgroup_boundary::Boundary;
+use crate::os::parse::linux::cgroup_boundary;
+use crate::os::parse::linux::cgroup_boundary::Boundary;
 use crate::os::parse::unit_name;
 use crate::os::parse::unit_name::UnitKind;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::restart_policy::{ExitStatuses, KillMode, PolicySource, Restart, RestartPolicy};
-use crate::os::parse::unit_syntax::{Setting, time_span};
+use crate::os::parse::linux::unit_syntax::{Setting, time_span};
 
 /// RestartSec= of a unit that does not set it.
 const DELAY: Duration = Duration::from_millis(100);
@@ -113,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::os::parse::unit_syntax::settings;
+    use crate::os::parse::linux::unit_syntax::settings;
 
     #[test]
     fn what_a_service_says() {

@@ -3,7 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use crate::model::Text;
-use crate::os::parse::unit_syntax::{Setting, is_true};
+use crate::os::parse::linux::unit_syntax::{Setting, is_true};
 
 /// Returns the template that a unit is an instance of: `x@.service` for `x@1.service`.
 pub(in crate::os) fn instance_template(unit: &str) -> Option<String> {
@@ -88,7 +88,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::os::parse::unit_syntax::settings;
+    use crate::os::parse::linux::unit_syntax::settings;
 
     #[test]
     fn names_of_units() {

@@ -10,8 +10,8 @@ use crate::model::Text;
 use crate::os::parse::linux::restart_policy::RestartPolicy;
 use crate::os::parse::linux::restart_settings;
 use crate::os::parse::linux::unit_file::{activation, connection_template, instance_template, places};
+use crate::os::parse::linux::unit_syntax::{Setting, settings};
 use crate::os::parse::unit_name;
-use crate::os::parse::unit_syntax::{Setting, settings};
 
 /// The most socket units whose files are read.
 const MOST_UNITS: usize = 1024;
