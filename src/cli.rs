@@ -8,6 +8,7 @@ mod exit;
 mod first_words;
 mod free;
 mod list;
+mod manual;
 mod namespace_hint;
 mod next;
 mod obstacle;
@@ -23,9 +24,7 @@ pub(crate) mod watch;
 mod why;
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -63,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),
             Some(Command::Completions { shell }) => completions(shell),
-            Some(Command::Man { directory }) => manual(directory.as_deref()),
+            Some(Command::Man { directory }) => manual::run(directory.as_deref()),
             Some(Command::Help { command }) => help(&arguments, command),
         },
         Err(exit) => exit,
@@ -128,23 +127,6 @@ fn completions(shell: clap_complete::Shell) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "allears", &mut script);
     print(&script)
-}
-
-/// Prints the manual, or writes a page for each command into a folder.
-fn manual(directory: Option<&Path>) -> Exit {
-    let Some(directory) = directory else {
-        let mut page = Vec::new();
-        return match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
-            Ok(()) => print(&page),
-            Err(error) => fail(&format!("cannot render the manual: {error}"), None),
-        };
-    };
-    let written = fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(Arguments::command(), directory).map(drop));
-    match written {
-        Ok(()) => Exit::Found,
-        Err(error) => fail(&format!("cannot write the manual into {}: {error}", directory.display()), None),
-    }
 }
 
 fn print(bytes: &[u8]) -> Exit {

@@ -226,6 +226,9 @@ fn habits_of_ss_netstat_and_lsof() {
         &["-nP", "-i", &tcp],
         &["-nPi", &spec],
         &["-i", "4"],
+        &["-nP", "-i"],
+        &["-iTCP", "-sTCP:LISTEN", "-P", "-n"],
+        &["-i", &spec, "-s", "tcp:listen"],
         &["-lntup", &port],
         &["-t", "-i", &spec, "--csv"],
     ] {
@@ -234,6 +237,9 @@ fn habits_of_ss_netstat_and_lsof() {
         assert_eq!(status(&output), 0, "{arguments:?}");
         assert!(table.contains(&port), "{arguments:?}: {table}");
     }
+    let other = run(&["-i", "-sTCP:ESTABLISHED"]);
+    assert_eq!(status(&other), 2);
+    assert!(String::from_utf8_lossy(&other.stderr).contains("-a shows the sockets in all other states"));
 }
 
 #[test]

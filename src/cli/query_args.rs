@@ -30,7 +30,8 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
             query = query.target(here(target).map_err(wrong)?);
         }
     }
-    for text in &filters.internet {
+    // A bare -i stands for all internet sockets, which is the default.
+    for text in filters.internet.iter().filter(|text| !text.is_empty()) {
         for target in service_names::parse_lsof(text).map_err(wrong)? {
             query = query.target(here(target).map_err(wrong)?);
         }

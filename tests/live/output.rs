@@ -35,6 +35,16 @@ fn a_closed_pipe_ends_quietly() {
     }
 }
 
+#[live_test]
+fn the_manual_is_shown_on_a_terminal_and_its_source_goes_into_a_pipe() {
+    let source = Cmd::new(["man"]).run().code(0);
+    source.assert(source.text().contains(".TH allears 1"), "the source of a page");
+    // A system without man-db shows the help instead.
+    let shown = Cmd::new(["man"]).env("MANPAGER", "cat").env("TERM", "xterm").run_on_terminal(80).code(0);
+    shown.assert(shown.text().contains("Show what holds a port"), "the first sentence");
+    shown.assert(!shown.text().contains(".TH "), "no source");
+}
+
 #[live_test(Linux)]
 fn a_full_disk_is_an_error_and_no_panic() {
     let (target, _servers) = must_show_all();

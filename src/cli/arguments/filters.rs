@@ -13,7 +13,7 @@ pub(in crate::cli) struct Filters {
     pub(in crate::cli) targets: Vec<String>,
 
     /// Target in the form of lsof: [46][tcp|udp][@address][:ports]
-    #[arg(short = 'i', value_name = "SPEC", help_heading = "Filters")]
+    #[arg(short = 'i', value_name = "SPEC", help_heading = "Filters", num_args = 0..=1, default_missing_value = "")]
     pub(in crate::cli) internet: Vec<String>,
 
     /// TCP; -t, -u and -x can be combined
@@ -83,6 +83,9 @@ pub(in crate::cli) struct Filters {
     numeric_ports: u8,
     #[arg(short = 'o', action = ArgAction::Count, hide = true)]
     owners: u8,
+    /// What lsof -sTCP:LISTEN asks for is always shown
+    #[arg(short = 's', value_name = "PROTOCOL:STATE", hide = true, overrides_with = "states", value_parser = lsof_states)]
+    states: Option<()>,
 }
 
 /// The source of the data.
@@ -119,6 +122,14 @@ pub(in crate::cli) enum SearchName {
     Walk,
     /// A BPF iterator in the kernel
     Bpf,
+}
+
+/// Accepts the states of lsof's option -s that listeners have: TCP:LISTEN and UDP:Idle.
+fn lsof_states(text: &str) -> Result<(), String> {
+    match ["tcp:listen", "udp:idle"].contains(&text.to_ascii_lowercase().as_str()) {
+        true => Ok(()),
+        false => Err("listeners are always shown, and -a shows the sockets in all other states".to_owned()),
+    }
 }
 
 /// Returns a text that a name is searched for. A blank one, such as an unset variable of a shell, would match every

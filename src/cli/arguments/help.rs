@@ -26,7 +26,7 @@ Examples:
   allears diff a.json        what changed since then
   allears watch 3000         show each change of this port
 
-The options of ss -tulnp, netstat -ano and lsof -nP -i :10309 work here too.
+The options of ss -tulnp, netstat -ano and lsof -nP -iTCP -sTCP:LISTEN work here too.
 
 Exit status: 0 something matches, 1 nothing does, 2 invalid arguments, 3 could not
 determine.";

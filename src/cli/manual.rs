@@ -1,0 +1,56 @@
+//! `allears man`: the manual on a terminal, its source in a pipe, its pages in a folder.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory;
+
+use super::arguments::Arguments;
+use super::exit::Exit;
+use super::{fail, print};
+use crate::os;
+
+/// Shows the manual, or writes a page for each command into a folder.
+pub(super) fn run(directory: Option<&Path>) -> Exit {
+    match directory {
+        Some(directory) => write_pages(directory),
+        None => show(),
+    }
+}
+
+fn show() -> Exit {
+    let mut page = Vec::new();
+    if let Err(error) = clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+        return fail(&format!("cannot render the manual: {error}"), None);
+    }
+    if !io::stdout().is_terminal() {
+        return print(&page);
+    }
+    match by_man(&page) {
+        true => Exit::Found,
+        // The help has the same sentences.
+        false => print(Arguments::command().render_long_help().to_string().as_bytes()),
+    }
+}
+
+/// Shows a page by the system's own man, which formats it and starts the pager. Returns false if there is no such program
+/// or it cannot read a page from its input: `-l -` is man-db's.
+fn by_man(page: &[u8]) -> bool {
+    let Some(man) = os::system_program("man") else { return false };
+    let started = Command::new(man).args(["-l", "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut man) = started else { return false };
+    // If man ends early, its exit status says whether the page was shown.
+    let _ = man.stdin.take().map(|mut input| input.write_all(page));
+    man.wait().is_ok_and(|status| status.success())
+}
+
+fn write_pages(directory: &Path) -> Exit {
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Arguments::command(), directory).map(drop));
+    match written {
+        Ok(()) => Exit::Found,
+        Err(error) => fail(&format!("cannot write the manual into {}: {error}", directory.display()), None),
+    }
+}
