@@ -11,6 +11,7 @@ pub(crate) mod suspension;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+use restart::{HolderKind, RestarterKind};
 use std::collections::BTreeMap;
 
 use crate::model::names::names_without_serde;
@@ -64,11 +65,31 @@ pub(crate) enum Manager {
     },
     /// `find` is a command that lists what the supervisor runs, if the program's name is unknown.
     Supervisor {
-        kind: &'static str,
+        kind: ManagingProgram,
         program: Option<Text>,
         stop: Option<Vec<Text>>,
         find: Option<Vec<Text>>,
     },
+}
+
+/// A program that can stop, or start again, what it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ManagingProgram {
+    /// One that restarts what ends.
+    Restarter(RestarterKind),
+    /// One that holds sockets for what it runs, and is no restarter.
+    SocketHolder(HolderKind),
+}
+
+impl From<HolderKind> for ManagingProgram {
+    fn from(kind: HolderKind) -> Self {
+        match kind {
+            HolderKind::Supervisord => ManagingProgram::Restarter(RestarterKind::Supervisord),
+            HolderKind::Circus => ManagingProgram::Restarter(RestarterKind::Circus),
+            HolderKind::Pm2 => ManagingProgram::Restarter(RestarterKind::Pm2),
+            other => ManagingProgram::SocketHolder(other),
+        }
+    }
 }
 
 impl Manager {
@@ -262,7 +283,7 @@ mod tests {
         assert!(found.len() == 1 && found[0].ends_with("web.service"), "{found:?}");
 
         let supervisor = Manager::Supervisor {
-            kind: "supervisord",
+            kind: ManagingProgram::Restarter(RestarterKind::Supervisord),
             program: Some("web".into()),
             stop: Some(vec!["supervisorctl".into(), "stop".into(), "web".into()]),
             find: None,

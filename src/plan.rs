@@ -14,7 +14,7 @@ pub(crate) use wrapper::{root, tree, wrappers};
 
 use crate::management;
 use crate::management::role::{Role, role};
-use crate::management::{Manager, Via};
+use crate::management::{Manager, ManagingProgram, Via};
 use crate::model::{
     Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
 };
@@ -345,8 +345,8 @@ impl Facts<'_> {
             Some(Access::Allowed | Access::Ended) => None,
             Some(Access::Denied) => Some(PlanRefusal::Denied(process.clone())),
             Some(Access::Kernel) => Some(PlanRefusal::Kernel(process.clone())),
-            Some(Access::Failed(error)) => Some(PlanRefusal::Failed(process.clone(), error.clone())),
-            None => Some(PlanRefusal::Failed(process.clone(), "it was not opened".to_owned())),
+            Some(Access::Failed(error)) => Some(PlanRefusal::Failed(process.clone(), Some(error.clone()))),
+            None => Some(PlanRefusal::Failed(process.clone(), None)),
         }
     }
 
@@ -356,7 +356,9 @@ impl Facts<'_> {
         let is_of = |restart: &Restart| match (manager, &restart.by) {
             (Manager::Container { .. }, RestartedBy::Engine(_))
             | (Manager::Service { .. }, RestartedBy::Unit(_)) => true,
-            (Manager::Supervisor { kind: own, .. }, RestartedBy::Process { kind, .. }) => own == kind,
+            (Manager::Supervisor { kind: own, .. }, RestartedBy::Process { kind, .. }) => {
+                *own == ManagingProgram::Restarter(*kind)
+            }
             _ => false,
         };
         let restart = self.restarts.get(&pid).into_iter().flatten().find(|restart| is_of(restart));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::restart_sources::RestartSources;
-use crate::management::Manager;
 use crate::management::restart::{
     Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, stop_for_port,
 };
+use crate::management::{Manager, ManagingProgram};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
@@ -115,11 +115,7 @@ fn by_unit(
 fn by_restarter(restarter: &Restarter) -> Option<Restart> {
     // A file watcher restarts nothing when a server ends.
     (restarter.trigger != Trigger::FileChange).then(|| Restart {
-        by: RestartedBy::Process {
-            kind: restarter.kind.as_str(),
-            id: restarter.id,
-            name: restarter.name.clone(),
-        },
+        by: RestartedBy::Process { kind: restarter.kind, id: restarter.id, name: restarter.name.clone() },
         delay: restarter.delay,
         certain: restarter.certainty == Certainty::Certain && restarter.trigger == Trigger::End,
     })
@@ -144,8 +140,8 @@ fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<
         Stop::EndRestarter => return None,
     };
     let program = restarter.program.clone();
-    restarter.kind.is_supervisor().then(|| Manager::Supervisor {
-        kind: restarter.kind.as_str(),
+    restarter.kind.is_supervisor().then_some(Manager::Supervisor {
+        kind: ManagingProgram::Restarter(restarter.kind),
         program,
         stop,
         find,
@@ -161,5 +157,5 @@ fn super_server_manager(process: &Process, held: &HeldFor, listener: &Listener) 
         Stop::FindName(words) => (None, Some(words)),
         Stop::EndRestarter | Stop::Unknown => (None, None),
     };
-    Manager::Supervisor { kind: held.kind.as_str(), program, stop, find }
+    Manager::Supervisor { kind: held.kind.into(), program, stop, find }
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
-pub(crate) use held::{HeldFor, holds_for_others, stop_for_port};
+pub(crate) use held::{HeldFor, HolderKind, holds_for_others, stop_for_port};
 use program::Program;
 use roles::{ParentRole, RestartSetting};
 pub(crate) use shell_loop::sleeps;
@@ -80,23 +80,6 @@ pub(crate) enum RestarterKind {
 }
 
 impl RestarterKind {
-    /// Returns the name that messages use.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            RestarterKind::Runit => "runit",
-            RestarterKind::S6 => "s6",
-            RestarterKind::Daemontools => "daemontools",
-            RestarterKind::Openrc => "OpenRC",
-            RestarterKind::Supervisord => "supervisord",
-            RestarterKind::Circus => "circus",
-            RestarterKind::Pm2 => "pm2",
-            RestarterKind::ShellLoop => "a loop in a shell",
-            RestarterKind::FileWatcher => "a file watcher",
-            RestarterKind::ServerMaster => "its main process",
-            RestarterKind::ProcessManager => "a process manager",
-        }
-    }
-
     /// Returns whether it is a supervisor, which has commands for single programs.
     pub(crate) fn is_supervisor(self) -> bool {
         use RestarterKind::{Circus, Daemontools, Openrc, Pm2, Runit, S6, Supervisord};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::bind_attempt::BindTarget;
+use crate::management::restart::RestarterKind;
 use crate::management::role::Role;
 use crate::management::{EngineUser, Manager, Via};
 use crate::model::process_table::ProcessTable;
@@ -58,7 +59,7 @@ pub(crate) enum RestartedBy {
     /// The engine, by the container's restart policy.
     Engine(crate::model::Container),
     /// Another process.
-    Process { kind: &'static str, id: ProcessId, name: Text },
+    Process { kind: RestarterKind, id: ProcessId, name: Text },
 }
 
 /// Whether a port is forwarded.
@@ -207,8 +208,8 @@ pub(crate) enum PlanRefusal {
     KernelHolds(Socket, Vec<KernelSocket>),
     /// The caller lacks permission to end the process.
     Denied(Process),
-    /// The process could not be opened, for this reason.
-    Failed(Process, String),
+    /// The process could not be opened, for this reason if it was attempted.
+    Failed(Process, Option<String>),
     /// It is not certain that it holds the socket.
     Uncertain(Process, Socket),
     /// Not every holder could be seen.

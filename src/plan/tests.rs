@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::bind_attempt::BindTarget;
-use crate::management::EngineUser;
+use crate::management::restart::RestarterKind;
 use crate::management::test_support::{container, system_unit, user_unit};
+use crate::management::{EngineUser, ManagingProgram};
 use crate::model::process_table::ProcessEntry;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Connection, Endpoint, Gap, GapDetail, GapKind, GapReason, Protocol, State, Unseen};
@@ -87,7 +88,7 @@ fn listener(protocol: Protocol, holders: impl IntoIterator<Item = Process>) -> L
 
 fn supervisor() -> Manager {
     Manager::Supervisor {
-        kind: "supervisord",
+        kind: ManagingProgram::Restarter(RestarterKind::Supervisord),
         program: Some("web".into()),
         stop: Some(vec!["supervisorctl".into(), "stop".into(), "web".into()]),
         find: None,

@@ -44,25 +44,6 @@ pub(crate) enum HolderKind {
     Systemfd,
 }
 
-impl HolderKind {
-    /// Returns its name.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            HolderKind::Supervisord => "supervisord",
-            HolderKind::Circus => "circus",
-            HolderKind::Pm2 => "pm2",
-            HolderKind::Inetd => "inetd",
-            HolderKind::Xinetd => "xinetd",
-            HolderKind::S6FdHolder => "s6-fdholderd",
-            HolderKind::Passenger => "Passenger",
-            HolderKind::ServerStarter => "Server::Starter",
-            HolderKind::Einhorn => "einhorn",
-            HolderKind::SocketActivate => "systemd-socket-activate",
-            HolderKind::Systemfd => "systemfd",
-        }
-    }
-}
-
 /// Programs that are recognised by name only, and whether each runs a single program. Their file must be in a folder
 /// of packages: other programs may have these names too.
 const COMPILED: &[(&str, HolderKind, bool)] = &[

@@ -1,6 +1,8 @@
 //! The commands of managers.
 
 use super::*;
+use crate::management::ManagingProgram;
+use crate::management::restart::RestarterKind;
 
 #[test]
 fn each_manager_has_its_own_command() {
@@ -41,7 +43,12 @@ fn each_manager_has_its_own_command() {
 #[test]
 fn a_supervisor_without_a_known_command() {
     let mut facts = PlanFacts::new([node(50)]);
-    let manager = Manager::Supervisor { kind: "pm2", program: None, stop: None, find: None };
+    let manager = Manager::Supervisor {
+        kind: ManagingProgram::Restarter(RestarterKind::Pm2),
+        program: None,
+        stop: None,
+        find: None,
+    };
     facts.supervisors.insert(50, manager);
     let plan = facts.plan(Via::Supervisor, false);
     assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoCommand { .. }]), "{:?}", plan.refusals);

@@ -1,6 +1,7 @@
 //! What a plan notes.
 
 use super::*;
+use crate::management::restart::RestarterKind;
 
 #[test]
 fn other_sockets_are_noted() {
@@ -46,7 +47,7 @@ fn clients_are_noted_if_a_process_is_ended() {
 #[test]
 fn restarts_are_noted_unless_the_restarter_is_ended_too() {
     let mut facts = in_a_wrapper();
-    let by = RestartedBy::Process { kind: "a loop in a shell", id: id(62), name: "sh".into() };
+    let by = RestartedBy::Process { kind: RestarterKind::ShellLoop, id: id(62), name: "sh".into() };
     let restart = Restart { by, delay: None, certain: true };
     let unit = Restart {
         by: RestartedBy::Unit(system_unit("web.service")),

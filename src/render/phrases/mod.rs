@@ -13,6 +13,8 @@ mod kernel;
 #[cfg(feature = "cli")]
 mod listener;
 #[cfg(feature = "cli")]
+mod managing_program;
+#[cfg(feature = "cli")]
 mod namespace;
 mod note;
 #[cfg(feature = "cli")]
@@ -69,6 +71,7 @@ pub(crate) use {
     listener::{
         checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
     },
+    managing_program::{managing_program, restarter_kind},
     namespace::{listens_in_other_namespaces, outside_own_network},
     other_address::held_at_another_address,
     probe::{probe, probe_meaning},

@@ -60,7 +60,8 @@ pub(crate) fn restarts(restart: &Restart) -> String {
             )
         }
         RestartedBy::Process { kind, id, name } => {
-            let is_its_name = *kind == phrases::process_name(name);
+            let kind = phrases::restarter_kind(*kind);
+            let is_its_name = kind == phrases::process_name(name);
             let kind = if is_its_name { String::new() } else { format!(", {kind}") };
             format!("{} {starts}{when}", phrases::name_pid_and(name, id.pid, &kind))
         }
@@ -105,9 +106,9 @@ fn manager_phrase(manager: &Manager) -> String {
         }
         Manager::Service { service, .. } => service_phrase(service),
         Manager::Supervisor { kind, program: Some(program), .. } => {
-            format!("{kind}'s program {}", escape(program))
+            format!("{}'s program {}", phrases::managing_program(*kind), escape(program))
         }
-        Manager::Supervisor { kind, program: None, .. } => (*kind).to_owned(),
+        Manager::Supervisor { kind, program: None, .. } => phrases::managing_program(*kind).to_owned(),
     }
 }
 

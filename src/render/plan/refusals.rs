@@ -45,7 +45,8 @@ pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
             let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
-        PlanRefusal::Failed(process, error) => {
+        PlanRefusal::Failed(process, None) => format!("{} could not be opened", phrases::process(process)),
+        PlanRefusal::Failed(process, Some(error)) => {
             format!("{} could not be opened: {}", phrases::process(process), escape(&error.as_str().into()))
         }
         PlanRefusal::Uncertain(process, socket) => {
