@@ -6,6 +6,7 @@ use super::say;
 use crate::model::Protocol;
 use crate::model::{Target, TargetError};
 use crate::os::{self, Local};
+use crate::render::phrases;
 use crate::target_syntax::Interfaces;
 
 /// Adds the interface to a target whose address needs one. The machine's addresses are read only for such targets.
@@ -18,8 +19,7 @@ pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Tar
     let address = target.address();
     let scoped = target.scoped(protocol, &LocalInterfaces::default())?;
     if let (Some(ignored), Some(address)) = (&scoped.ignored, address) {
-        let ignored = crate::render::escape::escape(&ignored.as_str().into());
-        say("note", &format!("{address} needs no interface: %{ignored} is ignored"));
+        say("note", &phrases::ignored_interface(address, ignored));
     }
     Ok(scoped.target)
 }

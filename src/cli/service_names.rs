@@ -6,8 +6,7 @@ use super::say;
 use crate::model::{Target, TargetError};
 use crate::os;
 use crate::port_info;
-use crate::port_info::{ServicePorts, Services, ServicesFile};
-use crate::render::escape::escape;
+use crate::port_info::{Services, ServicesFile};
 use crate::render::phrases;
 use crate::target_syntax::{Hosts, UnknownHosts};
 
@@ -84,19 +83,6 @@ pub(super) fn print_differences<'a>(targets: impl IntoIterator<Item = &'a Target
             continue;
         }
         printed.push(&service.name);
-        let place = |one: &ServicePorts| match one.ports.end() - one.ports.start() {
-            0 => one.ports.start().to_string(),
-            _ => format!("{}-{}", one.ports.start(), one.ports.end()),
-        };
-        let mut registered: Vec<String> = registry.iter().map(place).collect();
-        registered.dedup();
-        let [name, file] = [&service.name, &service.file].map(|text| escape(&text.as_str().into()));
-        say(
-            "note",
-            &format!(
-                "{name} is resolved by {file}; in the IANA registry it is port {}",
-                phrases::list_or(&registered)
-            ),
-        );
+        say("note", &phrases::resolved_by_file(service, &registry));
     }
 }

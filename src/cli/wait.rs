@@ -14,12 +14,11 @@ use crate::act::WaitFor;
 use crate::act::wait::{self, HttpPath, Observer, Refused, WaitRequest, WaitTarget, Waited};
 use crate::act::why;
 use crate::bind_attempt::BindTarget;
-use crate::model::{PathContent, Protocol, Target, TargetError};
+use crate::model::{Protocol, Target, TargetError};
 use crate::render::escape::escape;
 use crate::render::wait::{WaitLine, attempt, missed, missing, reached, subject, subjects, wanted};
-use crate::render::{phrases, wait_json};
+use crate::render::{self, wait_json};
 use crate::scan::Query;
-use crate::shell;
 
 /// Runs `allears wait`.
 pub(super) fn run(arguments: &Wait) -> Exit {
@@ -167,17 +166,10 @@ fn fail_unknown(lines: &[WaitLine<'_>], line: &str) -> Exit {
     if let Some(hopeless) = lines.iter().find(|line| line.waited.is_hopeless)
         && let Some(port) = &hopeless.target.port
     {
-        let why = hopeless.reason.as_deref().unwrap_or_default();
-        let help = shell::quote(&port.to_string().as_str().into());
-        let help = help.map(|typed| format!("waiting cannot help; run allears why {typed}"));
-        let what = format!("{} cannot be bound: {}", subject(hopeless.target), escape(&why.into()));
-        return fail(&what, help.as_deref());
+        return fail(&render::wait::hopeless(hopeless), render::wait::hopeless_help(port).as_deref());
     }
     let uncertain = lines.iter().find(|line| !line.waited.reached && !line.waited.complete);
-    let what = match uncertain.map(|line| &line.target.port) {
-        Some(None) => "could not determine the state: the socket or its path cannot be seen",
-        _ => "could not determine whether something listens: not every socket can be seen",
-    };
+    let what = render::wait::undetermined(uncertain.map(|line| line.target));
     match lines.len() {
         1 => fail(what, None),
         _ => fail(&format!("{what}; {line}"), None),
@@ -190,10 +182,7 @@ fn print_other_protocol(target: &WaitTarget) {
     if let Ok(others) = why::listeners_of_other_protocol(port)
         && let Some(other) = others.first()
     {
-        let by = other
-            .head()
-            .map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
-        say("note", &format!("{}/{} is in use too{by}", other.socket.protocol.as_str(), port.port));
+        say("note", &render::wait::in_use_too(other, port.port));
     }
 }
 
@@ -201,22 +190,19 @@ fn print_other_protocol(target: &WaitTarget) {
 fn reason(port: &BindTarget, refused: &Refused) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
-        return crate::render::hindrance(hindrance, port);
+        return render::hindrance(hindrance, port);
     }
     let verdict = why::verdict_for(port, &runtimes()).ok();
     let verdict =
         verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
-    verdict.map_or_else(|| format!("{} ({})", refusal.says, refusal.name), |it| it.reason.to_string())
+    verdict.map_or_else(|| render::wait::refusal(refusal), |it| it.reason.to_string())
 }
 
 /// Returns what is in the way of a bind of a Unix socket, if it is only a file.
 fn obstacle(target: &Target) -> Option<&'static str> {
     let table = Query::new().target(target.clone()).table();
-    match table.ok().and_then(|table| table.paths.first().map(|path| path.holds)) {
-        Some(PathContent::AbandonedSocket) => Some("its server is gone and left the file of the socket"),
-        Some(PathContent::OtherFile) => Some("a file that is not a socket is there"),
-        _ => None,
-    }
+    let content = table.ok().and_then(|table| table.paths.first().map(|path| path.holds));
+    content.and_then(render::wait::file_in_the_way)
 }
 
 /// Prints while waiting.
@@ -265,7 +251,7 @@ impl Progress {
     fn new(silent: bool, wanted: String) -> Progress {
         let shown = !silent && io::stderr().is_terminal();
         Progress {
-            text: shown.then(|| format!("waiting until {wanted}")),
+            text: shown.then(|| render::wait::waiting(&wanted)),
             shown_seconds: None,
             moves: shown && can_go_up(),
         }

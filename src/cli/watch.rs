@@ -16,7 +16,7 @@ use crate::act::watch::Watch;
 use crate::model::{Gap, GapKind, GapReason};
 use crate::os::Signal;
 use crate::render::style::Palette;
-use crate::render::{changes, table};
+use crate::render::{changes, phrases, table};
 use crate::screen::Screen;
 use crate::screen::event::{Flow, LoopEvent, Update, View};
 use crate::screen::view::WatchView;
@@ -49,10 +49,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
                 drop(view);
                 return written(end, Exit::Found);
             }
-            Err(error) => say(
-                "note",
-                &format!("cannot open a screen on this terminal, printing lines instead: {error}"),
-            ),
+            Err(error) => say("note", &phrases::watch::no_screen(&error)),
         }
     }
     // If signals cannot be handled, they end the process by themselves.

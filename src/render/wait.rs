@@ -6,6 +6,9 @@ use super::escape::escape;
 use super::phrases;
 use crate::act::wait::{HttpPath, WaitTarget, Waited};
 use crate::act::{WaitAttempt, WaitFor};
+use crate::bind_attempt::{BindRefusal, BindTarget};
+use crate::model::{Listener, PathContent};
+use crate::shell;
 
 /// The most targets that a line names.
 const MOST_NAMED: usize = 10;
@@ -53,6 +56,52 @@ pub(crate) fn wanted(wanted: WaitFor, path: &HttpPath, subject: &str) -> String 
         WaitFor::Http => format!("GET {} is answered on {subject}", escape_path(path)),
         WaitFor::Free => format!("nothing stands in the way of {subject}"),
     }
+}
+
+/// Returns the line of a wait that goes on. `wanted` is what [`wanted`] returns.
+pub(crate) fn waiting(wanted: &str) -> String {
+    format!("waiting until {wanted}")
+}
+
+/// Returns why waiting cannot help: the target cannot be bound.
+pub(crate) fn hopeless(line: &WaitLine<'_>) -> String {
+    let reason = line.reason.as_deref().unwrap_or_default();
+    format!("{} cannot be bound: {}", subject(line.target), escape(&reason.into()))
+}
+
+/// Returns what explains a target that cannot be bound. `None` if it cannot be quoted.
+pub(crate) fn hopeless_help(port: &BindTarget) -> Option<String> {
+    let typed = shell::quote(&port.to_string().as_str().into())?;
+    Some(format!("waiting cannot help; run allears why {typed}"))
+}
+
+/// Returns why the state of a target is unknown.
+pub(crate) fn undetermined(target: Option<&WaitTarget>) -> &'static str {
+    match target.map(|target| &target.port) {
+        Some(None) => "could not determine the state: the socket or its path cannot be seen",
+        _ => "could not determine whether something listens: not every socket can be seen",
+    }
+}
+
+/// Returns that a port is also in use by another protocol.
+pub(crate) fn in_use_too(other: &Listener, port: u16) -> String {
+    let by =
+        other.head().map_or_else(String::new, |holder| format!(" by {}", phrases::process(&holder.process)));
+    format!("{}/{port} is in use too{by}", other.socket.protocol)
+}
+
+/// Returns what is in the way of a bind of a Unix socket, if it is only a file.
+pub(crate) fn file_in_the_way(content: PathContent) -> Option<&'static str> {
+    match content {
+        PathContent::AbandonedSocket => Some("its server is gone and left the file of the socket"),
+        PathContent::OtherFile => Some("a file that is not a socket is there"),
+        _ => None,
+    }
+}
+
+/// Returns the error of a bind.
+pub(crate) fn refusal(refusal: &BindRefusal) -> String {
+    format!("{} ({})", refusal.says, refusal.name)
 }
 
 /// Returns the line of a target that is reached.

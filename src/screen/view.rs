@@ -12,6 +12,7 @@ use crate::model::{Endpoint, Listener, Protocol, Text};
 use crate::render::column::Column;
 use crate::render::escape::escape;
 use crate::render::order::{self, Order};
+use crate::render::phrases;
 use crate::render::style::TextRole;
 use crate::render::table::{self, Cell, shorten};
 
@@ -223,11 +224,9 @@ impl WatchView {
     /// Returns the line about errors and gaps, if there are any.
     fn status(&self) -> Option<Line> {
         let unseen = self.present.iter().filter(|listener| listener.unseen.is_some()).count();
-        let text = match (&self.error, unseen) {
-            (Some(error), _) => format!("{error}; retrying"),
-            (None, 0) => return None,
-            (None, 1) => "Holders of 1 listener could not be seen.".to_owned(),
-            (None, many) => format!("Holders of {many} listeners could not be seen."),
+        let text = match &self.error {
+            Some(error) => phrases::watch::retrying(error),
+            None => phrases::summary::unseen(unseen, false)?,
         };
         Some(Line { pieces: vec![(text, Some(TextRole::Unseen))], mark: None })
     }

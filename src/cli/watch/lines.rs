@@ -139,7 +139,7 @@ impl View for Lines {
             Update::Failed(error) => {
                 let text = os::describe_chain(*error);
                 if self.last_error.as_ref() != Some(&text) {
-                    say("error", &format!("{text}; retrying"));
+                    say("error", &phrases::watch::retrying(&text));
                     self.last_error = Some(text);
                 }
                 Ok(())

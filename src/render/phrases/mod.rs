@@ -44,6 +44,8 @@ pub(crate) mod pids;
 pub(crate) mod release;
 #[cfg(feature = "cli")]
 pub(crate) mod summary;
+#[cfg(feature = "cli")]
+pub(crate) mod watch;
 
 use std::fmt;
 
@@ -79,7 +81,7 @@ pub(crate) use {
     registration::assigned_names,
     sources::sources,
     system::system,
-    target::bind_target,
+    target::{bind_target, ignored_interface, resolved_by_file},
     time::{ago, duration},
     unseen::{evidence, is_evidence_equal, unseen_holder},
 };
