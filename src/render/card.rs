@@ -22,8 +22,8 @@ use crate::model::{
 use crate::port_info::program_names;
 use crate::program_label;
 use values::{
-    ancestry, candidates, candidates_label, connections, container_line, is_named_by_command, service_line,
-    store_line,
+    ancestry, candidates, candidates_label, connected, container_line, is_named_by_command, queues,
+    service_line, store_line,
 };
 
 /// The width of the labels' column.
@@ -218,21 +218,14 @@ impl Card<'_> {
         add("shared", self.shared(), None);
         let exposed = phrases::is_exposed(socket).then_some(TextRole::Exposed);
         add("reach", Some(phrases::reach(socket)), exposed);
-        let full = |queue: &crate::model::Queue| queue.limit.is_some_and(|limit| queue.waiting > limit);
-        let waits = |queue: crate::model::Queue| {
-            let limit = queue.limit.map_or_else(String::new, |limit| format!(" of {limit}"));
-            let full = if full(&queue) { "; the queue is full" } else { "" };
-            format!("{}{limit} connections wait to be accepted{full}", queue.waiting)
-        };
-        let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp);
         let other_name = !socket.other_paths.is_empty() && socket.endpoint != Endpoint::Unix { path: None };
         add("bound as", other_name.then(|| phrases::address(socket)), None);
         let is_unreachable = socket.path_leads_to == Some(PathTarget::Nothing);
         add("path", is_unreachable.then(|| phrases::NO_FILE.to_owned()), Some(TextRole::Unseen));
-        add("queue", queue.map(waits), None);
+        add("queue", queues(self.group.iter().map(|one| &one.listener.socket)), None);
         let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::model::Outcome::Accepts);
         add("probe", phrases::probe_meaning(listener), probed.then_some(TextRole::Unseen));
-        add("connected", listener.connections.as_deref().map(connections), None);
+        add("connected", connected(self.group.iter().map(|one| &*one.listener)), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
         add("note", listener.note.as_ref().map(phrases::note), None);
         lines

@@ -3,8 +3,8 @@
 use super::LONGEST_LIST;
 use crate::management::service_command::release_store;
 use crate::model::{
-    Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Parent, Process, Service, Text,
-    Unseen,
+    Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Parent, Process, Protocol,
+    Service, Socket, Text, Unseen,
 };
 use crate::render::asker::Asker;
 use crate::render::escape::escape;
@@ -87,17 +87,36 @@ pub(super) fn candidates(unseen: &Unseen) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; or "))
 }
 
-/// Returns the value of `connected`.
-pub(super) fn connections(connections: &[Connection]) -> String {
-    match connections {
-        [] => "nobody".to_owned(),
-        connections => {
-            let mut list: Vec<String> =
-                connections.iter().take(LONGEST_LIST).map(phrases::connection).collect();
-            if connections.len() > LONGEST_LIST {
-                list.push(format!("and {} more", connections.len() - LONGEST_LIST));
-            }
-            list.join("; ")
-        }
+/// Returns the value of `connected`: the clients of all listeners of a card. `None` if connections were not read.
+pub(super) fn connected<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Option<String> {
+    let read: Vec<&[Connection]> = listeners.filter_map(|listener| listener.connections.as_deref()).collect();
+    if read.is_empty() {
+        return None;
     }
+    let mut clients = phrases::clients(&read.into_iter().flatten().collect::<Vec<_>>());
+    if clients.is_empty() {
+        return Some("nobody".to_owned());
+    }
+    let more = clients.len().saturating_sub(LONGEST_LIST);
+    clients.truncate(LONGEST_LIST);
+    clients.extend((more > 0).then(|| format!("and {more} more clients")));
+    Some(clients.join("; "))
+}
+
+/// Returns the value of `queue`: the connections that wait to be accepted at each address of a card.
+pub(super) fn queues<'a>(sockets: impl Iterator<Item = &'a Socket>) -> Option<String> {
+    let sockets: Vec<&Socket> = sockets.collect();
+    let waiting = |socket: &&Socket| {
+        let queue = socket.queue.filter(|queue| queue.waiting > 0 && socket.protocol == Protocol::Tcp)?;
+        let limit = queue.limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+        let is_full = queue.limit.is_some_and(|limit| queue.waiting > limit);
+        let full = if is_full { "; the queue is full" } else { "" };
+        let address = match sockets.len() {
+            1 => String::new(),
+            _ => format!(" at {}", phrases::address(socket)),
+        };
+        Some(format!("{}{limit} connections wait to be accepted{address}{full}", queue.waiting))
+    };
+    let waiting: Vec<String> = sockets.iter().filter_map(waiting).collect();
+    (!waiting.is_empty()).then(|| waiting.join("; "))
 }

@@ -3,6 +3,8 @@
 
 mod address;
 mod command;
+#[cfg(feature = "cli")]
+mod connection;
 mod container;
 mod coverage;
 mod free;
@@ -67,6 +69,7 @@ pub(crate) use unseen::{unseen_ends, unseen_evidence};
 #[cfg(feature = "cli")]
 pub(crate) use {
     address::{NO_FILE, address, address_phrase, is_exposed, path_content, reach},
+    connection::{clients, connection},
     container::{container, pod},
     gap::gap,
     kernel::kernel_releases,
@@ -77,7 +80,7 @@ pub(crate) use {
     namespace::{listens_in_other_namespaces, outside_own_network},
     other_address::held_at_another_address,
     probe::{probe, probe_meaning},
-    process::{Naming, connection, holder_user, process_as, process_name, socket_user, uncertain, user},
+    process::{Naming, holder_user, process_as, process_name, socket_user, uncertain, user},
     registration::assigned_names,
     sources::sources,
     system::system,

@@ -1,8 +1,8 @@
 //! Processes, holders and users.
 
-use crate::model::{Candidate, Listener, Process, Socket, Text, UnknownUser};
 #[cfg(feature = "cli")]
-use crate::model::{Connection, Holder};
+use crate::model::Holder;
+use crate::model::{Candidate, Listener, Process, Socket, Text, UnknownUser};
 use crate::os::parse::process_name::hidden_program;
 use crate::program_label;
 use crate::render::escape::escape;
@@ -123,16 +123,6 @@ pub(crate) fn candidate(candidate: &Candidate) -> String {
 #[cfg(feature = "cli")]
 pub(crate) fn uncertain(candidate: &Candidate) -> String {
     format!("{}? (pid {}, not seen)", process_name(&candidate.name), candidate.pid)
-}
-
-/// Returns the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
-#[cfg(feature = "cli")]
-pub(crate) fn connection(connection: &Connection) -> String {
-    let clients: Vec<String> = connection.clients.iter().map(candidate).collect();
-    match clients.is_empty() {
-        true => format!("{} {}", connection.peer, connection.state.as_str()),
-        false => format!("{} {}, {}", connection.peer, connection.state.as_str(), clients.join(" and ")),
-    }
 }
 
 /// Returns who holds a socket, in a phrase that can follow "by": `node (pid 4121, dev) and 1 other`.

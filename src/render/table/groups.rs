@@ -63,6 +63,7 @@ fn are_equal(a: &Listener, b: &Listener) -> bool {
         && waiting(a) == waiting(b)
         && condition(a) == condition(b)
         && are_alike(a, b)
+        && a.connections == b.connections
         && (ids(a).eq(ids(b)) || are_one_program(a, b))
 }
 
@@ -99,7 +100,9 @@ pub(super) fn group_by_address<'a>(
         });
         let mut place = place.filter(|group| {
             group.first().is_some_and(|first| {
-                apart(first.at) == apart(one.at) && differ_only_in_address(&first.listener, &one.listener)
+                apart(first.at) == apart(one.at)
+                    && differ_only_in_address(&first.listener, &one.listener)
+                    && first.listener.connections == one.listener.connections
             })
         });
         match place.next() {
@@ -136,7 +139,6 @@ fn are_alike(a: &Listener, b: &Listener) -> bool {
         && a.unseen == b.unseen
         && a.service == b.service
         && a.container == b.container
-        && a.connections == b.connections
         && a.probe.map(|probe| probe.outcome) == b.probe.map(|probe| probe.outcome)
         && a.note == b.note
 }
