@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::model::{Container, Error, ForwardingRule, ForwardingRules, Protocol, Service, Text};
 use crate::os::descriptors::sys as descriptors;
 use crate::os::holders::sys::bpf;
-use crate::os::linux_api::cgroup;
 use crate::os::parse::linux::kernel_sockets::{generic_message, link_message, rpcbind_reply, service_files};
 use crate::os::parse::linux::nftables::{evaluate, expressions};
 use crate::os::parse::linux::unit_syntax;
