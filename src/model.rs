@@ -44,8 +44,8 @@ pub use process::{
 pub use request::{HolderSearch, Reader};
 pub use selection::{Selection, UserName};
 pub use snapshot::{
-    Connection, DescriptorStore, Listener, Outcome, PathContent, Probe, Snapshot, UnixPath, UserNamespace,
-    UserRange,
+    Connection, DescriptorStore, Listener, PathContent, Probe, ProbeOutcome, Snapshot, UnixPath,
+    UserNamespace, UserRange,
 };
 pub use socket::{Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
 pub use sources::{BpfStep, BpfUnavailable, HolderMethod, Sources, TableRead, TableSource};

@@ -8,8 +8,6 @@ pub(crate) mod about;
 #[cfg(feature = "cli")]
 pub(crate) mod about_json;
 #[cfg(feature = "cli")]
-pub(crate) mod asker;
-#[cfg(feature = "cli")]
 pub(crate) mod browser_url;
 #[cfg(feature = "cli")]
 pub(crate) mod card;
@@ -21,6 +19,8 @@ pub(crate) mod changes_json;
 pub(crate) mod column;
 #[cfg(feature = "cli")]
 pub(crate) mod csv;
+#[cfg(feature = "cli")]
+pub(crate) mod current_user;
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
 pub(crate) mod layout;

@@ -7,7 +7,7 @@ use super::probe;
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes, SocketSearch};
 use crate::enrich::forwarding_rules::{by_rules, drop_unreachable_loopback};
-use crate::model::{Error, Gap, Listener, Outcome, Protocol, Socket};
+use crate::model::{Error, Gap, Listener, ProbeOutcome, Protocol, Socket};
 use crate::os;
 use crate::plan::Forwarding;
 use crate::scan::port_sockets;
@@ -18,7 +18,7 @@ pub(super) struct ForwardingFindings {
     /// The addresses that are forwarded, as listeners.
     pub(super) forwarded: Vec<Listener>,
     /// The addresses of this machine that a connection was attempted to, with the outcome.
-    pub(super) reached: Vec<(SocketAddr, Outcome)>,
+    pub(super) reached: Vec<(SocketAddr, ProbeOutcome)>,
     /// Why more may be forwarded.
     pub(super) unknown: Option<Gap>,
 }
@@ -26,7 +26,7 @@ pub(super) struct ForwardingFindings {
 impl ForwardingFindings {
     /// Returns the first address at which a connection was answered.
     pub(super) fn answered(&self) -> Option<SocketAddr> {
-        self.reached.iter().find(|(_, met)| *met == Outcome::Accepts).map(|(address, _)| *address)
+        self.reached.iter().find(|(_, met)| *met == ProbeOutcome::Accepts).map(|(address, _)| *address)
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn find_forwarding(
 ) -> ForwardingFindings {
     let listens = !listening.is_empty();
     let reached = if listens { Vec::new() } else { connections(bind_target) };
-    let found = match (reached.iter().any(|(_, met)| *met == Outcome::Accepts), listens) {
+    let found = match (reached.iter().any(|(_, met)| *met == ProbeOutcome::Accepts), listens) {
         (true, _) => SocketSearch::AnswerWithoutSocket,
         (false, true) => SocketSearch::Sockets,
         (false, false) => SocketSearch::Nothing,
@@ -85,14 +85,14 @@ pub(super) fn find_forwarding(
     let silent = if os::privileged() { None } else { lookup.forwarding_gap() };
     // Only this machine reaches a loopback address, and it was refused there.
     let is_loopback = bind_target.address.is_some_and(|address| address.to_canonical().is_loopback());
-    let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == Outcome::Refuses);
+    let is_refused = !reached.is_empty() && reached.iter().all(|(_, met)| *met == ProbeOutcome::Refuses);
     let unknown = rules.unknown.or(unread).or(silent).filter(|_| !(is_loopback && is_refused));
     ForwardingFindings { forwarded, reached, unknown }
 }
 
 /// Connects to the addresses of this machine at which a forwarded port may answer. Loopback is not enough: Docker's
 /// rules do not forward it.
-fn connections(bind_target: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
+fn connections(bind_target: &BindTarget) -> Vec<(SocketAddr, ProbeOutcome)> {
     /// The limit of addresses other than loopback.
     const MOST: usize = 4;
     if bind_target.protocol != Protocol::Tcp || bind_target.interface.is_some() {
@@ -106,12 +106,12 @@ fn connections(bind_target: &BindTarget) -> Vec<(SocketAddr, Outcome)> {
         Some(_) => Vec::new(),
         None => probe::loopback(None),
     };
-    let mut reached: Vec<(SocketAddr, Outcome)> = Vec::new();
+    let mut reached: Vec<(SocketAddr, ProbeOutcome)> = Vec::new();
     let mut probe_address = |address: IpAddr| {
         let address = SocketAddr::new(address, bind_target.port);
         let met = probe::probe_outcome(address);
         reached.push((address, met));
-        met == Outcome::Accepts
+        met == ProbeOutcome::Accepts
     };
     let answered = addresses.into_iter().filter(|address| probe_address(*address)).count() > 0;
     if !answered && bind_target.address.is_none_or(|address| address.is_unspecified()) && os::containers_run()

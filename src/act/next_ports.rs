@@ -160,7 +160,7 @@ pub(crate) fn next(options: &NextOptions, runtimes: &Runtimes) -> Result<NextPor
             Some(SkipReason::Reserved)
         } else if is_assigned(port, protocol) {
             Some(SkipReason::Assigned)
-        } else if claims.as_ref().is_some_and(|claims| claims.has(protocol.as_str(), port)) {
+        } else if claims.as_ref().is_some_and(|claims| claims.contains(protocol.as_str(), port)) {
             Some(SkipReason::Claimed)
         } else {
             refused(protocol, port)?

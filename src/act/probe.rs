@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Socket as SockSocket, Type};
 
 use crate::model::{Endpoint, Listener, Note, Protocol, Snapshot, Socket, State};
-use crate::model::{Outcome, Probe};
+use crate::model::{Probe, ProbeOutcome};
 use crate::os::threads;
 
 /// How long a listener has to answer a probe.
@@ -24,12 +24,12 @@ fn probe(address: SocketAddr, limit: Duration) -> Probe {
     let connected = connect(address, limit);
     let took = begun.elapsed();
     let outcome = match connected {
-        Ok(socket) if is_connected_to_itself(&socket, address) => Outcome::Refuses,
-        Ok(_) => Outcome::Accepts,
+        Ok(socket) if is_connected_to_itself(&socket, address) => ProbeOutcome::Refuses,
+        Ok(_) => ProbeOutcome::Accepts,
         Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Outcome::Refuses,
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outcome::Silent,
-            _ => Outcome::Failed,
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ProbeOutcome::Refuses,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ProbeOutcome::Silent,
+            _ => ProbeOutcome::Failed,
         },
     };
     Probe { outcome, took }
@@ -50,7 +50,7 @@ pub(super) fn is_connected_to_itself(socket: &SockSocket, address: SocketAddr) -
 }
 
 /// Returns the outcome of a connection to an address of this machine that has no listener.
-pub(crate) fn probe_outcome(address: SocketAddr) -> Outcome {
+pub(crate) fn probe_outcome(address: SocketAddr) -> ProbeOutcome {
     probe(address, FORWARD_LIMIT).outcome
 }
 
@@ -86,8 +86,8 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
     }
     for (at, mut probe) in found.into_iter().flatten() {
         if let Some(listener) = snapshot.listeners.get_mut(at) {
-            if probe.outcome == Outcome::Accepts && all_suspended(listener) {
-                probe.outcome = Outcome::Connects;
+            if probe.outcome == ProbeOutcome::Accepts && all_suspended(listener) {
+                probe.outcome = ProbeOutcome::Connects;
             }
             listener.probe = Some(probe);
         }
@@ -130,10 +130,10 @@ mod tests {
     fn accepts_and_refuses() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Accepts);
-        assert_eq!(probe_outcome(address), Outcome::Accepts);
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, ProbeOutcome::Accepts);
+        assert_eq!(probe_outcome(address), ProbeOutcome::Accepts);
         drop(listener);
-        assert_eq!(probe(address, PROBE_LIMIT).outcome, Outcome::Refuses);
-        assert_eq!(probe_outcome(address), Outcome::Refuses);
+        assert_eq!(probe(address, PROBE_LIMIT).outcome, ProbeOutcome::Refuses);
+        assert_eq!(probe_outcome(address), ProbeOutcome::Refuses);
     }
 }

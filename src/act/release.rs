@@ -42,7 +42,7 @@ pub(crate) struct ReleaseOptions {
 
 /// The outcome of carrying out a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct ReleaseOutcome {
     pub(crate) done: Vec<DoneStep>,
     /// `None` if the port is free at the end.
     pub(crate) obstacle: Option<Obstacle>,
@@ -82,7 +82,7 @@ impl Obstacle {
     }
 }
 
-impl Outcome {
+impl ReleaseOutcome {
     pub(crate) fn is_free(&self) -> bool {
         self.obstacle.is_none()
     }
@@ -194,20 +194,24 @@ impl PortState {
 }
 
 /// Returns whether the port is free now, and the reason if it is not.
-pub(crate) fn check(prepared: &Prepared) -> Result<Outcome, Error> {
-    let mut outcome = Outcome::default();
+pub(crate) fn check(prepared: &Prepared) -> Result<ReleaseOutcome, Error> {
+    let mut outcome = ReleaseOutcome::default();
     conclude(prepared, PortState::read(&prepared.plan.target)?, &mut outcome)?;
     Ok(outcome)
 }
 
 /// Returns the state of the port without acting. A port whose plan has sockets is held; any other port is tested now.
 #[cfg(feature = "cli")]
-pub(crate) fn as_planned(prepared: &Prepared) -> Result<Outcome, Error> {
+pub(crate) fn as_planned(prepared: &Prepared) -> Result<ReleaseOutcome, Error> {
     let sockets = &prepared.plan.sockets;
     if sockets.is_empty() {
         return check(prepared);
     }
-    Ok(Outcome { obstacle: Some(Obstacle::Held), held_by: sockets.clone(), ..Outcome::default() })
+    Ok(ReleaseOutcome {
+        obstacle: Some(Obstacle::Held),
+        held_by: sockets.clone(),
+        ..ReleaseOutcome::default()
+    })
 }
 
 /// Carries out a plan without refusals, and watches the port. Calls `tick` with the time left after each check.
@@ -215,9 +219,9 @@ pub(crate) fn carry_out(
     prepared: &Prepared,
     options: ReleaseOptions,
     tick: &mut dyn FnMut(Duration),
-) -> Result<Outcome, Error> {
+) -> Result<ReleaseOutcome, Error> {
     let (plan, handles) = (&prepared.plan, &prepared.handles);
-    let mut outcome = Outcome::default();
+    let mut outcome = ReleaseOutcome::default();
     // The caller reports refusals. A plan that has any is never carried out.
     if plan.steps.is_empty() || !plan.refusals.is_empty() {
         return check(prepared);
@@ -367,7 +371,7 @@ fn replaced(prepared: &Prepared, state: &PortState) -> bool {
 }
 
 /// Determines whether the port is free, and why not.
-fn conclude(prepared: &Prepared, state: PortState, outcome: &mut Outcome) -> Result<(), Error> {
+fn conclude(prepared: &Prepared, state: PortState, outcome: &mut ReleaseOutcome) -> Result<(), Error> {
     let plan = &prepared.plan;
     let mut state = state;
     if state.rows.is_empty() && state.is_taken() {

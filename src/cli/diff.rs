@@ -12,7 +12,7 @@ use super::{complain, fail, fail_with, runtimes, say, written};
 use crate::compare::Comparison;
 use crate::model::Selection;
 use crate::model::{Error, GapKind, Snapshot};
-use crate::render::asker::Asker;
+use crate::render::current_user::CurrentUser;
 use crate::render::phrases::comparison::{self, Side};
 use crate::render::style::Palette;
 use crate::render::{changes, changes_json};
@@ -52,10 +52,13 @@ pub(super) fn run(arguments: &Diff) -> Exit {
     }
     let terminal = Terminal::resolve(arguments.color);
     // The home folder on another machine is not the calling user's.
-    let asker =
-        if arguments.new.is_none() && found.same_machine { terminal::asker() } else { Asker::default() };
+    let current_user = if arguments.new.is_none() && found.same_machine {
+        terminal::current_user()
+    } else {
+        CurrentUser::default()
+    };
     let palette = Palette { color: terminal.color };
-    let options = changes::ChangesOptions { width: terminal.width, palette, asker };
+    let options = changes::ChangesOptions { width: terminal.width, palette, current_user };
     let mut made = changes::write(&found.changes, &options, &mut out);
     if exit == Exit::Found {
         made = made.and_then(|()| writeln!(out, "{}", comparison::NO_DIFFERENCE));

@@ -11,7 +11,7 @@ use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, fail_with, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, keep_named, prepare};
-use crate::act::release::{self, Outcome, ReleaseOptions};
+use crate::act::release::{self, ReleaseOptions, ReleaseOutcome};
 use crate::act::why::is_one_port;
 use crate::management;
 use crate::model::{Error, Listener, Process, Protocol};
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Free) -> Exit {
     let options = AnswerOptions {
         width: terminal.width,
         palette: Palette { color: terminal.color },
-        asker: terminal::asker(),
+        current_user: terminal::current_user(),
         now: Some(os::now()),
     };
     let run = FreeRun { arguments, plans: &plans, options, person: terminal.person };
@@ -253,11 +253,11 @@ impl FreeRun<'_> {
     }
 
     /// Returns the state of the ports, with nothing done.
-    fn states(&self) -> Result<Vec<Outcome>, Error> {
+    fn states(&self) -> Result<Vec<ReleaseOutcome>, Error> {
         self.plans.iter().map(release::as_planned).collect()
     }
 
-    fn print_outcomes(&self, outcomes: &[Outcome]) -> Result<Exit, FreeError> {
+    fn print_outcomes(&self, outcomes: &[ReleaseOutcome]) -> Result<Exit, FreeError> {
         if self.arguments.json {
             self.documents(outcomes)?;
         } else {
@@ -282,7 +282,7 @@ impl FreeRun<'_> {
         })
     }
 
-    fn documents(&self, outcomes: &[Outcome]) -> io::Result<()> {
+    fn documents(&self, outcomes: &[ReleaseOutcome]) -> io::Result<()> {
         let mut text = Vec::new();
         why_and_free_json::free(self.plans, outcomes, &mut text)?;
         write_out(&text)

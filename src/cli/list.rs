@@ -14,8 +14,8 @@ use super::{first_words, namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
 use crate::os;
-use crate::render::asker::Asker;
 use crate::render::column::Column;
+use crate::render::current_user::CurrentUser;
 use crate::render::order::Order;
 use crate::render::phrases;
 use crate::render::style::Palette;
@@ -178,11 +178,11 @@ impl ListOutput<'_> {
         }
     }
 
-    fn asker(&self) -> Asker {
+    fn current_user(&self) -> CurrentUser {
         // A saved snapshot may come from another machine, where paths and users mean something else.
         match &self.list.from {
-            Some(_) => Asker::default(),
-            None => terminal::asker(),
+            Some(_) => CurrentUser::default(),
+            None => terminal::current_user(),
         }
     }
 
@@ -197,9 +197,14 @@ impl ListOutput<'_> {
             Some(_) => None,
             None => os::ready_limits(Protocol::Tcp).ephemeral,
         };
-        let asker = self.asker();
-        let options =
-            card::CardOptions { width: self.width(), palette, asker, parents: self.list.parents, automatic };
+        let current_user = self.current_user();
+        let options = card::CardOptions {
+            width: self.width(),
+            palette,
+            current_user,
+            parents: self.list.parents,
+            automatic,
+        };
         card::write(self.snapshot, &options, out)?;
         out.flush()?;
         self.print_unanswered();
@@ -229,7 +234,7 @@ impl ListOutput<'_> {
             header: !self.list.rows.no_header,
             width: self.width(),
             palette: Palette { color: self.terminal.color },
-            asker: self.asker(),
+            current_user: self.current_user(),
             at: self.snapshot.taken_at,
         };
         let shortened = table::write(self.snapshot, &options, out)?;

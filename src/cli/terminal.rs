@@ -8,7 +8,7 @@ use terminal_size::terminal_size_of;
 
 use super::arguments::When;
 use crate::model::Text;
-use crate::render::asker::Asker;
+use crate::render::current_user::CurrentUser;
 
 /// The terminals that standard output and standard error are connected to.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +62,8 @@ fn wants_color(when: When, automatic: ColorChoice) -> bool {
 }
 
 /// Returns the home folder and uid of the calling user.
-pub(super) fn asker() -> Asker {
-    Asker { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
+pub(super) fn current_user() -> CurrentUser {
+    CurrentUser { home: home().map(|home| Text::from(home.as_os_str())), uid: crate::os::own_uid() }
 }
 
 /// Returns the home folder of the calling user.

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     let _ = send_signals(false, &sender);
     let terminal = Terminal::resolve(arguments.color);
     let palette = Palette { color: terminal.color };
-    let options = changes::ChangesOptions { width: None, palette, asker: terminal::asker() };
+    let options = changes::ChangesOptions { width: None, palette, current_user: terminal::current_user() };
     let mut view = Lines::new(&arguments, options);
     written(follow(&mut watch, &mut view, interval, &events), Exit::Found)
 }
@@ -70,7 +70,7 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Resul
         header: !arguments.rows.no_header,
         width: None,
         palette: Palette { color: terminal.color },
-        asker: terminal::asker(),
+        current_user: terminal::current_user(),
         ..table::TableOptions::default()
     };
     let view = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.order(), options);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::management::proxy;
 use crate::model::{
     Endpoint, ForwardingRule, Gap, GapDetail, GapKind, GapReason, Help, Listener, NftablesRule, Note,
-    Outcome, Protocol, Socket, State, Text, UnreadRules,
+    ProbeOutcome, Protocol, Socket, State, Text, UnreadRules,
 };
 use crate::os;
 
@@ -15,7 +15,7 @@ use crate::os;
 /// forwarded.
 pub(crate) fn drop_unreachable_loopback(
     forwarded: &mut Vec<Listener>,
-    meets: &dyn Fn(SocketAddr) -> Option<Outcome>,
+    meets: &dyn Fn(SocketAddr) -> Option<ProbeOutcome>,
 ) -> Option<Gap> {
     let mut unread: Vec<SocketAddr> = Vec::new();
     forwarded.retain(|listener| {
@@ -27,8 +27,8 @@ pub(crate) fn drop_unreachable_loopback(
             return true;
         }
         match meets(SocketAddr::new(address, port)) {
-            Some(Outcome::Accepts) => return true,
-            Some(Outcome::Refuses) => return false,
+            Some(ProbeOutcome::Accepts) => return true,
+            Some(ProbeOutcome::Refuses) => return false,
             _ => {}
         }
         let (is_forwarded, all_read) = match os::privileged() {

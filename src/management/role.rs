@@ -39,16 +39,16 @@ pub(crate) enum Role {
 }
 
 /// How a name is compared.
-enum Named {
+enum NamePattern {
     Exactly(&'static str),
     Prefix(&'static str),
 }
 
-use Named::{Exactly, Prefix};
+use NamePattern::{Exactly, Prefix};
 
 /// Container engines. Ending one ends or orphans every container. Sources: the processes that Docker 20 to 28, containerd
 /// 2, Podman 5, incus 7 and LXD start, and the documentation of Docker Desktop, Lima, Rancher Desktop and OrbStack.
-const ENGINES: &[Named] = &[
+const ENGINES: &[NamePattern] = &[
     Exactly("dockerd"),
     Exactly("dockerd-rootless"),
     // It runs a rootless Docker with all of its containers.
@@ -74,7 +74,7 @@ const ENGINES: &[Named] = &[
 ];
 
 /// Processes that one container, or the containers of one user, depend on.
-const CONTAINER_HELPERS: &[Named] = &[
+const CONTAINER_HELPERS: &[NamePattern] = &[
     Prefix("containerd-shim"),
     Exactly("conmon"),
     Exactly("conmonrs"),
@@ -99,7 +99,7 @@ const CONTAINER_HELPERS: &[Named] = &[
 ];
 
 /// Processes that forward ports into a virtual machine.
-const MACHINE_HELPERS: &[Named] = &[
+const MACHINE_HELPERS: &[NamePattern] = &[
     Exactly("gvproxy"),
     Exactly("gvproxy.exe"),
     Exactly("vpnkit"),
@@ -117,7 +117,7 @@ const MACHINE_HELPERS: &[Named] = &[
 
 /// Returns the role of a process. `None` if it stands for no others.
 pub(crate) fn role(process: &Process) -> Option<Role> {
-    let is = |known: &[Named]| {
+    let is = |known: &[NamePattern]| {
         names(process).any(|name| {
             known.iter().any(|known| match known {
                 Exactly(known) => name.eq_ignore_ascii_case(known.as_bytes()),

@@ -133,8 +133,8 @@ mod tests {
     use crate::management::kernel_socket::ReleaseEffect;
     use crate::model::{
         BpfStep, Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
-        KernelSocketKind, OpenService, Outcome, PathContent, PathTarget, Protocol, Purpose, Reader, Reason,
-        State, UnknownUser,
+        KernelSocketKind, OpenService, PathContent, PathTarget, ProbeOutcome, Protocol, Purpose, Reader,
+        Reason, State, UnknownUser,
     };
     use crate::port_info::{PortRange, UseStatus};
     use crate::verdict::{
@@ -172,7 +172,7 @@ mod tests {
             HolderSearch,
             KernelSocketKind,
             OpenService,
-            Outcome,
+            ProbeOutcome,
             Overlap,
             PathContent,
             PathTarget,

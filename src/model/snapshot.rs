@@ -247,7 +247,7 @@ pub struct Connection {
 #[non_exhaustive]
 pub struct Probe {
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: ProbeOutcome,
     /// The time it took.
     pub took: Duration,
 }
@@ -255,13 +255,13 @@ pub struct Probe {
 /// The outcome of a connection attempt.
 ///
 /// ```
-/// use allears::Outcome;
+/// use allears::ProbeOutcome;
 ///
-/// assert_eq!("refuses".parse(), Ok(Outcome::Refuses));
+/// assert_eq!("refuses".parse(), Ok(ProbeOutcome::Refuses));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ProbeOutcome {
     /// It was connected. The kernel connects; [`Socket::queue`] shows whether the program accepts.
     Accepts,
     /// The kernel connected it, and no process accepts: all holders are known, and none of them runs.
@@ -342,7 +342,7 @@ names! { PathContent, "path content":
     Unknown => "unknown",
 }
 
-names! { Outcome, "outcome":
+names! { ProbeOutcome, "outcome":
     Accepts => "accepts",
     Connects => "connects",
     Refuses => "refuses",

@@ -36,7 +36,7 @@ pub fn attributes(bytes: &[u8]) -> usize {
 
 /// Sockets that inet_diag reported.
 #[derive(Debug, Default)]
-pub struct InetSockets(Vec<inet_diag::Entry>);
+pub struct InetSockets(Vec<inet_diag::InetDiagEntry>);
 
 impl InetSockets {
     /// Adds the socket of one message. Returns false if it cannot be read.

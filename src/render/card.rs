@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::asker::Asker;
+use super::current_user::CurrentUser;
 use super::escape::{command_line, escape};
 use super::layout::wrap;
 use super::macos_app;
@@ -39,7 +39,7 @@ pub(crate) struct CardOptions {
     /// The width to wrap at; `None` for whole lines and a card a listener.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
-    pub(crate) asker: Asker,
+    pub(crate) current_user: CurrentUser,
     /// Whether the whole ancestry is shown.
     pub(crate) parents: bool,
     /// The ports that the machine gives out by itself, where the snapshot is of this one and they are known.
@@ -167,7 +167,7 @@ impl Card<'_> {
             }
         };
         let listener = self.listener;
-        let (socket, asker) = (&listener.socket, &self.options.asker);
+        let (socket, current_user) = (&listener.socket, &self.options.current_user);
         let first = listener.head();
         let process = first.map(|holder| &holder.process);
         add("state", phrases::conditions(listener), Some(TextRole::Unseen));
@@ -178,21 +178,22 @@ impl Card<'_> {
             change.is_some() || process.is_some_and(|process| !is_named_by_command(path, process))
         });
         let changed = |path: &Text| match change {
-            Some(change) => format!("{}, {}", asker.path(path), phrases::program_change(change)),
-            None => asker.path(path),
+            Some(change) => format!("{}, {}", current_user.path(path), phrases::program_change(change)),
+            None => current_user.path(path),
         };
         add("program", program.map(changed), change.map(|_| TextRole::Unseen));
         let script_change =
             process.and_then(|process| process.script_change.zip(program_label::script_file(process)));
-        let gone = |(change, path)| format!("{}, {}", asker.path(&path), phrases::program_change(change));
+        let gone =
+            |(change, path)| format!("{}, {}", current_user.path(&path), phrases::program_change(change));
         add("script", script_change.map(gone), Some(TextRole::Unseen));
         add("part of", process.and_then(macos_app::application_of).as_ref().map(escape), None);
         let directory = process.and_then(|process| process.directory.as_ref());
         add("namespace", socket.namespace.as_ref().map(escape), None);
-        add("directory", directory.map(|path| asker.path(path)), None);
+        add("directory", directory.map(|path| current_user.path(path)), None);
         let project = process.and_then(|process| process.project.as_ref());
         let marked = |project: &crate::model::Project| {
-            let folder = format!("{} ({})", phrases::project(project, asker), escape(&project.marker));
+            let folder = format!("{} ({})", phrases::project(project, current_user), escape(&project.marker));
             match phrases::checked_out(project) {
                 Some(checked_out) => Some(format!("{folder}, {checked_out}")),
                 None => (Some(&project.directory) != directory).then_some(folder),
@@ -204,7 +205,11 @@ impl Card<'_> {
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
         let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
         add("service", service.map(service_line), None);
-        add("kept for", listener.descriptor_store.as_ref().map(|store| store_line(store, asker)), None);
+        add(
+            "kept for",
+            listener.descriptor_store.as_ref().map(|store| store_line(store, current_user)),
+            None,
+        );
         let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
@@ -223,7 +228,7 @@ impl Card<'_> {
         let is_unreachable = socket.path_leads_to == Some(PathTarget::Nothing);
         add("path", is_unreachable.then(|| phrases::NO_FILE.to_owned()), Some(TextRole::Unseen));
         add("queue", queues(self.group.iter().map(|one| &one.listener.socket)), None);
-        let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::model::Outcome::Accepts);
+        let probed = listener.probe.is_some_and(|probe| probe.outcome != crate::model::ProbeOutcome::Accepts);
         add("probe", phrases::probe_meaning(listener), probed.then_some(TextRole::Unseen));
         add("connected", connected(self.group.iter().map(|one| &*one.listener)), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::asker::Asker;
+use super::current_user::CurrentUser;
 use super::layout::wrap;
 use super::phrases::{self, Naming};
 use super::style::{Palette, TextRole};
@@ -23,7 +23,7 @@ pub(crate) struct ChangesOptions {
     /// The width to wrap at; `None` for whole lines.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
-    pub(crate) asker: Asker,
+    pub(crate) current_user: CurrentUser,
 }
 
 /// Writes all changes, their columns under each other.
@@ -62,7 +62,7 @@ fn change_cells(change: &Change, options: &ChangesOptions) -> Option<([String; 3
     let kind = format!("{}{}", change.kind.as_str(), if change.certain { "" } else { "?" });
     Some((
         [kind, port_column(listener), phrases::address(&listener.socket)],
-        describe(change, &options.asker),
+        describe(change, &options.current_user),
     ))
 }
 
@@ -82,22 +82,24 @@ pub(crate) fn port_column(listener: &Listener) -> String {
 }
 
 /// Returns the holder, and what changed.
-pub(crate) fn describe(change: &Change, asker: &Asker) -> String {
+pub(crate) fn describe(change: &Change, current_user: &CurrentUser) -> String {
     let unsure = match (change.certain, change.kind) {
         (true, _) => "",
         (false, ChangeKind::Opened) => "  (or missed before: the earlier scan was incomplete)",
         (false, _) => "  (or missed now: this scan is incomplete)",
     };
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) => differences(change, before, after, asker),
-        (Some(only), None) | (None, Some(only)) => format!("{}{unsure}", holder_and_description(only, asker)),
+        (Some(before), Some(after)) => differences(change, before, after, current_user),
+        (Some(only), None) | (None, Some(only)) => {
+            format!("{}{unsure}", holder_and_description(only, current_user))
+        }
         (None, None) => String::new(),
     }
 }
 
 /// The holder of a listener, and what tells it from others: `node (pid 4121, dev)  ~/src/shop`.
-pub(crate) fn holder_and_description(listener: &Listener, asker: &Asker) -> String {
-    let what = phrases::what(listener, asker);
+pub(crate) fn holder_and_description(listener: &Listener, current_user: &CurrentUser) -> String {
+    let what = phrases::what(listener, current_user);
     match what.is_empty() {
         true => holders(listener, Naming::Program),
         // The description names the process already.
@@ -145,11 +147,11 @@ fn holders_by_program(listener: &Listener) -> String {
     holders(listener, Naming::Program)
 }
 
-fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Asker) -> String {
+fn differences(change: &Change, before: &Listener, after: &Listener, current_user: &CurrentUser) -> String {
     let has = |difference| change.differs.contains(&difference);
     let mut parts = Vec::new();
     if has(Difference::Holders) {
-        parts.push(holder_changes(before, after, asker));
+        parts.push(holder_changes(before, after, current_user));
     } else {
         parts.push(holders_by_program(if after.holders.is_empty() { before } else { after }));
     }
@@ -180,12 +182,16 @@ fn differences(change: &Change, before: &Listener, after: &Listener, asker: &Ask
 }
 
 /// `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`; of several holders those alone that came and went.
-fn holder_changes(before: &Listener, after: &Listener, asker: &Asker) -> String {
+fn holder_changes(before: &Listener, after: &Listener, current_user: &CurrentUser) -> String {
     let script = |listener: &Listener| listener.head().and_then(|one| one.process.script.clone());
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;
     if one_each && script(before) == script(after) {
         // Another process of the same program: its description is not repeated.
-        return format!("{} -> {}", holders(before, Naming::OwnName), holder_and_description(after, asker));
+        return format!(
+            "{} -> {}",
+            holders(before, Naming::OwnName),
+            holder_and_description(after, current_user)
+        );
     }
     if before.holders.len() <= 1 && after.holders.len() <= 1 {
         return format!("{} -> {}", holders_by_program(before), holders_by_program(after));

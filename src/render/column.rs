@@ -237,9 +237,10 @@ impl Column {
             }),
             Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
             Column::Note => listener.note.as_ref().map(crate::render::phrases::note),
-            Column::What => {
-                Some(crate::render::phrases::what(listener, &crate::render::asker::Asker::default()))
-            }
+            Column::What => Some(crate::render::phrases::what(
+                listener,
+                &crate::render::current_user::CurrentUser::default(),
+            )),
         };
         value.unwrap_or_default()
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::asker::Asker;
+use super::current_user::CurrentUser;
 use super::style::{Palette, TextRole};
 
 /// The layout of the answers of `why`, `free` and `about`.
@@ -14,7 +14,7 @@ pub(crate) struct AnswerOptions {
     /// The width to wrap at; `None` for whole lines.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
-    pub(crate) asker: Asker,
+    pub(crate) current_user: CurrentUser,
     /// The moment that ages are counted to.
     pub(crate) now: Option<Timestamp>,
 }

@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
-use super::asker::Asker;
 use super::browser_url;
 use super::column::Column;
+use super::current_user::CurrentUser;
 use super::phrases;
 use super::style::{Palette, TextRole};
 use crate::model::{Listener, Snapshot, State};
@@ -33,7 +33,7 @@ pub(crate) struct TableOptions {
     /// The width to fit; `None` for whole rows, one a listener.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
-    pub(crate) asker: Asker,
+    pub(crate) current_user: CurrentUser,
     /// When the listeners were scanned, which ages count from.
     pub(crate) at: Timestamp,
 }
@@ -185,7 +185,7 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
                     true => each(&|holder| Some(phrases::process_name(&holder.process.name))),
                     false => format!("{} +{more}", phrases::process_name(&first.process.name)),
                 };
-                Cell { text, role: options.asker.role_of(first.process.uid) }
+                Cell { text, role: options.current_user.role_of(first.process.uid) }
             }
             (None, Some(unseen)) => {
                 let text = match unseen.candidates.as_slice() {
@@ -213,7 +213,7 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
                 None => socket_user(),
             };
             let uid = first.map_or(listener.socket.uid, |holder| holder.process.uid);
-            Cell { text, role: options.asker.role_of(uid) }
+            Cell { text, role: options.current_user.role_of(uid) }
         }
         Column::Directory | Column::Executable | Column::Project => {
             let text = each(&|holder| {
@@ -223,11 +223,11 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
                     Column::Executable => process.executable.as_ref(),
                     _ => process.project.as_ref().map(|project| &project.directory),
                 };
-                path.map(|path| options.asker.path(path))
+                path.map(|path| options.current_user.path(path))
             });
             plain(text)
         }
-        Column::What => plain(phrases::what_and_condition(listener, &options.asker)),
+        Column::What => plain(phrases::what_and_condition(listener, &options.current_user)),
         Column::Started => plain(match first.and_then(|holder| holder.process.started_at) {
             Some(started) if !whole => started.strftime("%Y-%m-%d %H:%M").to_string(),
             _ => column.value(listener, first, options.at),

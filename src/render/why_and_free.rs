@@ -9,7 +9,7 @@ use super::phrases;
 use super::plan;
 use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
-use crate::act::release::{DoneStep, Obstacle, Outcome};
+use crate::act::release::{DoneStep, Obstacle, ReleaseOutcome};
 use crate::model::{Process, Text};
 use crate::plan::{Action, Plan, PlanRefusal, StepReason};
 use crate::shell;
@@ -128,8 +128,8 @@ fn label(label: &str, text: &str, options: &AnswerOptions, out: &mut dyn Write) 
 /// Returns what distinguishes a process from others of its name: its project, its branch, its age.
 pub(crate) fn identity(process: &Process, options: &AnswerOptions) -> String {
     let place = match (&process.project, &process.directory) {
-        (Some(project), _) => Some(phrases::project(project, &options.asker)),
-        (None, Some(directory)) if directory.as_bytes() != b"/" => Some(options.asker.path(directory)),
+        (Some(project), _) => Some(phrases::project(project, &options.current_user)),
+        (None, Some(directory)) if directory.as_bytes() != b"/" => Some(options.current_user.path(directory)),
         _ => None,
     };
     let place = place.map(|place| format!("in {place}"));
@@ -153,7 +153,7 @@ fn shorten(line: &str) -> String {
 /// Writes what was done, and what came of it.
 pub(crate) fn outcome(
     plan: &Plan,
-    outcome: &Outcome,
+    outcome: &ReleaseOutcome,
     options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -173,7 +173,7 @@ pub(crate) fn outcome(
 }
 
 /// Whether a port is free, in a phrase that follows its name.
-pub(crate) fn outcome_phrase(plan: &Plan, outcome: &Outcome) -> String {
+pub(crate) fn outcome_phrase(plan: &Plan, outcome: &ReleaseOutcome) -> String {
     match &outcome.obstacle {
         None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),
         None => match (plan.restarts.is_empty(), outcome.watched) {
@@ -228,7 +228,7 @@ fn rounded(duration: Duration) -> Duration {
 }
 
 /// Returns the sentence on the holders of the port at the end.
-fn held_by(plan: &Plan, outcome: &Outcome) -> String {
+fn held_by(plan: &Plan, outcome: &ReleaseOutcome) -> String {
     let holder = outcome.held_by.iter().find_map(|listener| listener.head());
     let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
     let parent = holder.process.parents.first().filter(|_| outcome.came_back);
@@ -241,7 +241,7 @@ fn held_by(plan: &Plan, outcome: &Outcome) -> String {
 }
 
 /// Returns what helps after the plan was carried out.
-pub(crate) fn hints(plan: &Plan, outcome: &Outcome) -> Vec<String> {
+pub(crate) fn hints(plan: &Plan, outcome: &ReleaseOutcome) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {
         hints.extend(sentences(advice));

@@ -11,7 +11,7 @@ use super::verdict::sentences;
 use super::why_and_free;
 use crate::act::StepAction;
 use crate::act::prepare::Prepared;
-use crate::act::release::{DoneStep, Outcome};
+use crate::act::release::{DoneStep, ReleaseOutcome};
 use crate::bind_attempt::BindTarget;
 use crate::plan::{Action, Plan, PlanRefusal, Step};
 use crate::verdict::{Shared, Verdict};
@@ -201,7 +201,11 @@ impl<'a> From<&'a Verdict> for WhyJson<'a> {
 }
 
 /// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
-pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn free(
+    prepared: &[Prepared],
+    outcomes: &[ReleaseOutcome],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let plans = prepared.iter().map(|prepared| &prepared.plan);
     let mut ports: Vec<FreeJson<'_>> =
         plans.zip(outcomes).map(|(plan, outcome)| FreeJson::new(plan, outcome)).collect();
@@ -220,7 +224,7 @@ pub(crate) fn free(prepared: &[Prepared], outcomes: &[Outcome], out: &mut dyn Wr
 }
 
 /// Returns whether a port is free. `None` if that could not be determined.
-fn is_free(outcome: &Outcome) -> Option<bool> {
+fn is_free(outcome: &ReleaseOutcome) -> Option<bool> {
     match &outcome.obstacle {
         None => Some(true),
         Some(obstacle) if obstacle.is_doubt() => None,
@@ -229,7 +233,7 @@ fn is_free(outcome: &Outcome) -> Option<bool> {
 }
 
 impl<'a> FreeJson<'a> {
-    fn new(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+    fn new(plan: &'a Plan, outcome: &'a ReleaseOutcome) -> Self {
         // What goes with a process that is not ended is not worth a word.
         let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
         let notes = notes.map(|note| plan::note(note, &plan.target));

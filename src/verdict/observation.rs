@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Hindrance, Localhost, Shared, SharedBy};
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
 use crate::management::EngineUser;
-use crate::model::{Connection, Gap, Listener, Outcome, Protocol, Socket, State, System, Target};
+use crate::model::{Connection, Gap, Listener, ProbeOutcome, Protocol, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
 
@@ -72,7 +72,7 @@ pub(crate) struct Observation {
     /// An address at which a connection was answered although nothing listens.
     pub(crate) answered: Option<SocketAddr>,
     /// The addresses of this machine to which a connection was attempted, with the outcome.
-    pub(crate) reached: Vec<(SocketAddr, Outcome)>,
+    pub(crate) reached: Vec<(SocketAddr, ProbeOutcome)>,
     /// Whether something on this machine forwards ports, but what it forwards could not be read completely.
     pub(crate) forwarding_unknown: bool,
     pub(crate) time_wait_left: Option<Duration>,

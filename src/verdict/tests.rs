@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
-use crate::model::{Note, Outcome, Protocol, State, System, Text};
+use crate::model::{Note, ProbeOutcome, Protocol, State, System, Text};
 use crate::os::{Excluded, Limits, Local, Usability};
 
 #[test]
@@ -267,8 +267,10 @@ fn a_port_that_is_or_may_be_forwarded_is_not_free() {
     assert_eq!(verdict.kind, VerdictKind::Forwarded);
 
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-    let reached =
-        vec![(address("192.0.2.1:80"), Outcome::Accepts), (address("127.0.0.1:80"), Outcome::Refuses)];
+    let reached = vec![
+        (address("192.0.2.1:80"), ProbeOutcome::Accepts),
+        (address("127.0.0.1:80"), ProbeOutcome::Refuses),
+    ];
     let verdict = judge(Observation { answered: Some(address("192.0.2.1:80")), reached, ..free() });
     let fact =
         Fact::Answered { answered: vec![address("192.0.2.1:80")], others: vec![address("127.0.0.1:80")] };

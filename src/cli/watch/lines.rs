@@ -110,10 +110,10 @@ impl Lines {
                 columns.iter().map(value).collect::<Vec<_>>().join("  ")
             }
             None => {
-                let asker = &self.options.asker;
+                let current_user = &self.options.current_user;
                 let description = change.map_or_else(
-                    || changes::holder_and_description(listener, asker),
-                    |change| changes::describe(change, asker),
+                    || changes::holder_and_description(listener, current_user),
+                    |change| changes::describe(change, current_user),
                 );
                 let (port_column, address) =
                     (changes::port_column(listener), phrases::address(&listener.socket));

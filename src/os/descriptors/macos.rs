@@ -5,13 +5,13 @@ use std::io;
 
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
 use crate::os::macos_api as kernel;
-use crate::os::parse::xnu::{Entry, socket_fdinfo};
+use crate::os::parse::xnu::{PcbEntry, socket_fdinfo};
 
 /// An internet socket under one descriptor of one process.
 pub(in crate::os) struct SocketDescriptor {
     pub(in crate::os) pid: u32,
     pub(in crate::os) descriptor: u32,
-    pub(in crate::os) entry: Entry,
+    pub(in crate::os) entry: PcbEntry,
 }
 
 /// The result of a walk through all descriptor tables.

@@ -7,7 +7,7 @@
 use super::netlink::Fault;
 use super::sock_diag;
 use crate::model::State;
-pub(in crate::os) use crate::os::parse::linux::inet_diag::{Entry, States};
+pub(in crate::os) use crate::os::parse::linux::inet_diag::{InetDiagEntry, States};
 use crate::os::parse::linux::inet_diag::{parse, request};
 use crate::os::parse::linux::kernel_release;
 use crate::os::table_request::InetTable;
@@ -20,7 +20,7 @@ pub(in crate::os) fn sockets(
     table: InetTable,
     states: States,
     port: Option<u16>,
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Vec<InetDiagEntry>, Fault> {
     let request = request(table.family, table.protocol, states, port);
     let parse = |message: &[u8]| parse(message, table.protocol);
     let mut entries = sock_diag::sockets(&request, parse, |_| true, "a socket that cannot be read")?;

@@ -30,7 +30,7 @@ pub(in crate::os) fn is_own() -> Option<bool> {
 
 /// Returns whether the process that this is the directory of is in the pid namespace of /proc, and not in one below.
 /// Every user may read that.
-pub(in crate::os) fn has(process: impl AsFd) -> bool {
+pub(in crate::os) fn contains(process: impl AsFd) -> bool {
     let status = procfs::read_at(process, "status", 64 * 1024);
     status.is_ok_and(|status| proc_status::pid_namespaces(&status) == Some(1))
 }
@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn processes_are_in_one_or_in_one_below() {
-        assert!(has(std::fs::File::open("/proc/self").unwrap()));
+        assert!(contains(std::fs::File::open("/proc/self").unwrap()));
     }
 }

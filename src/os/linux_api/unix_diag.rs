@@ -7,10 +7,10 @@ use super::sock_diag;
 use crate::os::parse::linux::unix_diag::{
     AF_UNIX, LISTEN, SHOW_ICONS, SHOW_NAME, SHOW_PEER, SHOW_RQLEN, SHOW_UID, SHOW_VFS, parse,
 };
-pub(in crate::os) use crate::os::parse::linux::unix_diag::{Entry, parse_proc};
+pub(in crate::os) use crate::os::parse::linux::unix_diag::{UnixDiagEntry, parse_proc};
 
 /// Returns the listening Unix sockets, or all of them.
-pub(in crate::os) fn sockets(all: bool) -> Result<Vec<Entry>, Fault> {
+pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, Fault> {
     dump_entries(
         if all { u32::MAX } else { 1 << LISTEN },
         SHOW_NAME | SHOW_VFS | SHOW_RQLEN | SHOW_UID,
@@ -21,7 +21,7 @@ pub(in crate::os) fn sockets(all: bool) -> Result<Vec<Entry>, Fault> {
 /// Returns the inode numbers of the Unix sockets with unread messages.
 pub(in crate::os) fn pending() -> Result<Vec<u64>, Fault> {
     // A server has tens of thousands of Unix sockets, and unread messages in hardly any of them.
-    let waits = |entry: &Entry| entry.queue.is_some_and(|queue| queue.waiting > 0);
+    let waits = |entry: &UnixDiagEntry| entry.queue.is_some_and(|queue| queue.waiting > 0);
     Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
 }
 
@@ -30,12 +30,12 @@ pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, Fa
     let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
     let uids: BTreeMap<u64, u32> =
         entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect();
-    let sender = |entry: &Entry| {
+    let sender = |entry: &UnixDiagEntry| {
         let uid = |inode: &u64| uids.get(inode).copied();
         let uids = entry.uid.into_iter().chain(entry.peers.iter().filter_map(uid)).collect();
         (entry.inode, Sender { uids, sockets: entry.peers.clone() })
     };
-    let wanted = |entry: &&Entry| receivers.binary_search(&entry.inode).is_ok();
+    let wanted = |entry: &&UnixDiagEntry| receivers.binary_search(&entry.inode).is_ok();
     Ok(entries.iter().filter(wanted).map(sender).collect())
 }
 
@@ -49,7 +49,11 @@ pub(in crate::os) struct Sender {
 }
 
 /// Returns the Unix sockets in these states that `keep` accepts, each once, with what `show` requests.
-fn dump_entries(states: u32, show: u32, keep: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Fault> {
+fn dump_entries(
+    states: u32,
+    show: u32,
+    keep: impl Fn(&UnixDiagEntry) -> bool,
+) -> Result<Vec<UnixDiagEntry>, Fault> {
     let mut request = vec![AF_UNIX, 0, 0, 0];
     request.extend(states.to_ne_bytes());
     request.extend(0_u32.to_ne_bytes());

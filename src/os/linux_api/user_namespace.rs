@@ -53,7 +53,7 @@ impl OverflowUid {
     }
 
     /// Returns whether this uid stands for users without a number.
-    pub(in crate::os) fn is(self, uid: u32) -> bool {
+    pub(in crate::os) fn matches(self, uid: u32) -> bool {
         self.uid == uid
     }
 

@@ -66,7 +66,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, UnreadableReply> {
             _ => {}
         }
     }
-    let entries: Vec<Entry> = serde_json::from_slice(body).map_err(|error| problem(&error))?;
+    let entries: Vec<ContainerJson> = serde_json::from_slice(body).map_err(|error| problem(&error))?;
     Ok(entries.into_iter().map(|entry| entry.running(runtime)).collect())
 }
 
@@ -89,7 +89,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+struct ContainerJson {
     id: String,
     names: Option<Vec<String>>,
     image: Option<String>,
@@ -131,7 +131,7 @@ struct Network {
     ipv6: Option<String>,
 }
 
-impl Entry {
+impl ContainerJson {
     fn running(self, runtime: &str) -> Running {
         let names = self.names.unwrap_or_default();
         // A container that others link to also has a name for each link: `/other/alias`.

@@ -65,7 +65,7 @@ fn declared(socket: &Dictionary) -> Option<Declared> {
 }
 
 impl Declared {
-    fn is(&self, socket: &Socket, is_service_port: IsServicePort) -> bool {
+    fn matches(&self, socket: &Socket, is_service_port: IsServicePort) -> bool {
         let (Some(address), Some(port)) = (socket.endpoint.address(), socket.endpoint.port()) else {
             return false;
         };
@@ -97,7 +97,7 @@ pub(in crate::os) fn label<'a>(
     jobs: &'a [Job],
     is_service_port: IsServicePort,
 ) -> Option<&'a Text> {
-    let asks = |job: &&Job| job.sockets.iter().any(|declared| declared.is(socket, is_service_port));
+    let asks = |job: &&Job| job.sockets.iter().any(|declared| declared.matches(socket, is_service_port));
     let mut asking = jobs.iter().filter(asks);
     let first = asking.next()?;
     asking.all(|job| job.label == first.label).then_some(&first.label)

@@ -5,7 +5,7 @@ use crate::model::{SupervisorKind, Text};
 
 /// How a process is recognised. Names are compared without regard to case and to `.exe`. Linux reports the first 15
 /// bytes of an ancestor's name.
-enum By {
+enum MatchRule {
     /// Its name.
     Name(&'static str),
     /// The beginning of its name.
@@ -14,14 +14,14 @@ enum By {
     Argument(&'static str, &'static str),
     /// Its name, and a part of its program's path or of its first argument: the program of an interpreter.
     Path(&'static str, &'static str),
-    /// The beginning of its name, and a part as in [`By::Path`].
+    /// The beginning of its name, and a part as in [`MatchRule::Path`].
     PathOf(&'static str, &'static str),
 }
 
-use By::{Argument, Name, Path, PathOf, Prefix};
+use MatchRule::{Argument, Name, Path, PathOf, Prefix};
 
 /// Kinds, and how each is recognised. The first row that matches counts.
-const KNOWN: &[(SupervisorKind, &[By])] = &[
+const KNOWN: &[(SupervisorKind, &[MatchRule])] = &[
     (SupervisorKind::Systemd, &[Name("systemd")]),
     (SupervisorKind::Launchd, &[Name("launchd")]),
     (SupervisorKind::Supervisord, &[Name("supervisord"), PathOf("python", "/supervisord")]),
@@ -158,7 +158,7 @@ pub(crate) fn kind(name: &Text, command: &mut dyn FnMut() -> Vec<Text>) -> Optio
         short.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
     };
     let mut read: Option<Vec<Text>> = None;
-    let mut fits = |by: &By| match by {
+    let mut fits = |by: &MatchRule| match by {
         Name(known) => is(known),
         Prefix(known) => begins(known),
         Argument(known, "") => whole.eq_ignore_ascii_case(known.as_bytes()),

@@ -22,7 +22,7 @@ use crate::model::{Endpoint, Protocol, Queue, Socket, State};
 
 /// An internet socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Entry {
+pub(in crate::os) struct PcbEntry {
     /// The socket, without the name of its interface.
     pub(in crate::os) socket: Socket,
     /// The index of the interface, if the local address contains one.

@@ -58,7 +58,7 @@ impl PortClaims {
     }
 
     /// Returns whether another process was given this port within the last seconds.
-    pub(crate) fn has(&self, protocol: &str, port: u16) -> bool {
+    pub(crate) fn contains(&self, protocol: &str, port: u16) -> bool {
         self.claims.iter().any(|(name, claimed, _)| name == protocol && *claimed == port)
     }
 
@@ -102,11 +102,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("allears-claims-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let first = PortClaims::lock_in(&folder).unwrap();
-        assert!(!first.has("tcp", 3000));
+        assert!(!first.contains("tcp", 3000));
         assert!(first.add("tcp", &[3000, 3001]));
         let second = PortClaims::lock_in(&folder).unwrap();
-        assert!(second.has("tcp", 3000) && second.has("tcp", 3001));
-        assert!(!second.has("udp", 3000) && !second.has("tcp", 3002));
+        assert!(second.contains("tcp", 3000) && second.contains("tcp", 3001));
+        assert!(!second.contains("udp", 3000) && !second.contains("tcp", 3002));
         drop(second);
         std::fs::remove_dir_all(&folder).unwrap();
     }

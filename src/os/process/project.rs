@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_millis(150);
 /// The working directories of processes.
 type Directories = BTreeMap<Text, Vec<u32>>;
 /// The processes of a directory, its project, and why its file system did not answer.
-type Answer = (Vec<u32>, Option<Project>, Option<String>);
+type ProjectResult = (Vec<u32>, Option<Project>, Option<String>);
 
 /// Adds the projects of processes, by their working directories. A file system that does not answer in time is a gap.
 pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap> {
@@ -50,7 +50,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
     let count = directories.len();
     let until = Instant::now() + LONGEST;
     let (mut answered, mut why) = (0, None);
-    let mut take = |(pids, project, missed): Answer| {
+    let mut take = |(pids, project, missed): ProjectResult| {
         answered += usize::from(missed.is_none());
         why = why.take().or(missed);
         for pid in pids {
@@ -59,8 +59,9 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
             }
         }
     };
-    let work =
-        move |files: &mut Files, give: &mut dyn FnMut(Answer) -> bool| search(directories, files, give);
+    let work = move |files: &mut Files, give: &mut dyn FnMut(ProjectResult) -> bool| {
+        search(directories, files, give)
+    };
     let refused = files::sys::search_in_time(until, work, &mut take);
     let missing = count - answered;
     (missing > 0).then(|| {
@@ -71,7 +72,7 @@ pub(in crate::os) fn find(processes: &mut BTreeMap<u32, Process>) -> Option<Gap>
 }
 
 /// Searches each directory, and calls `give` with the result until it returns false.
-fn search(directories: Directories, files: &mut Files, give: &mut dyn FnMut(Answer) -> bool) {
+fn search(directories: Directories, files: &mut Files, give: &mut dyn FnMut(ProjectResult) -> bool) {
     for (directory, mut pids) in directories {
         let path = paths::from_text(&directory);
         let project = path.as_deref().and_then(|path| project_of(files, path));

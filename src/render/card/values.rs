@@ -6,7 +6,7 @@ use crate::model::{
     Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Parent, Process, Protocol,
     Service, Socket, Text, Unseen,
 };
-use crate::render::asker::Asker;
+use crate::render::current_user::CurrentUser;
 use crate::render::escape::escape;
 use crate::render::phrases;
 
@@ -32,8 +32,8 @@ pub(super) fn service_line(service: &Service) -> String {
 }
 
 /// Returns the value of `kept for`: `web.service, in systemd's descriptor store; systemctl stop -- web.service frees the port`.
-pub(super) fn store_line(store: &DescriptorStore, asker: &Asker) -> String {
-    let releases = phrases::commands_in_order(&release_store(store, asker.uid));
+pub(super) fn store_line(store: &DescriptorStore, current_user: &CurrentUser) -> String {
+    let releases = phrases::commands_in_order(&release_store(store, current_user.uid));
     let releases = releases.map_or_else(String::new, |releases| format!("; {releases} frees the port"));
     format!("{}, in systemd's descriptor store{releases}", escape(&store.unit.name))
 }

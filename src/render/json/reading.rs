@@ -16,9 +16,9 @@ use super::{
 use crate::model::Selection;
 use crate::model::{
     Candidate, Compose, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind, Evidence,
-    FileChange, Gap, GapDetail, Help, Holder, KernelSocket, KernelSocketKind, Listener, Note, Outcome,
-    PathContent, PathTarget, Probe, Protocol, Queue, Reason, Service, Snapshot, Socket, Sources, State, Text,
-    UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    FileChange, Gap, GapDetail, Help, Holder, KernelSocket, KernelSocketKind, Listener, Note, PathContent,
+    PathTarget, Probe, ProbeOutcome, Protocol, Queue, Reason, Service, Snapshot, Socket, Sources, State,
+    Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -200,7 +200,7 @@ impl TryFrom<ProbeJson> for Probe {
     fn try_from(json: ProbeJson) -> Result<Self, Wrong> {
         let took = Duration::try_from_secs_f64(json.milliseconds / 1e3);
         Ok(Probe {
-            outcome: Outcome::parse(&json.outcome).ok_or(Wrong("probe.outcome"))?,
+            outcome: ProbeOutcome::parse(&json.outcome).ok_or(Wrong("probe.outcome"))?,
             took: took.map_err(|_| Wrong("probe.milliseconds"))?,
         })
     }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Connection, Container, Evidence, GitHead, Note, Outcome, Parent, Probe, Process, ProcessId, Project,
+    Connection, Container, Evidence, GitHead, Note, Parent, Probe, ProbeOutcome, Process, ProcessId, Project,
     Protocol, Queue, Reason, Service, Socket, State, Text, Unseen,
 };
 
@@ -144,7 +144,7 @@ fn listener() -> impl Strategy<Value = Listener> {
                 });
             }
             listener.probe = probe.map(|(accepts, microseconds)| Probe {
-                outcome: if accepts { Outcome::Accepts } else { Outcome::Refuses },
+                outcome: if accepts { ProbeOutcome::Accepts } else { ProbeOutcome::Refuses },
                 took: Duration::from_micros(microseconds),
             });
             listener.unseen = unseen.map(|kernel| Unseen {

@@ -5,13 +5,13 @@ use crate::management::proxy;
 use crate::management::suspension::helps;
 use crate::model::{Condition, FileChange, Listener, Process, Project, Text};
 use crate::os::parse::process_name::hidden_program;
-use crate::render::asker::Asker;
+use crate::render::current_user::CurrentUser;
 use crate::render::escape::escape;
 use crate::render::macos_app;
 
 /// `~/src/shop`, with the project's folder instead of one deep inside of it.
-pub(crate) fn project(project: &Project, asker: &Asker) -> String {
-    asker.path(&project.directory)
+pub(crate) fn project(project: &Project, current_user: &CurrentUser) -> String {
+    current_user.path(&project.directory)
 }
 
 /// Returns what is checked out in a project: `branch main, worktree fix-1`, `commit 1a2b3c4d5e`.
@@ -24,7 +24,7 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
 
 /// Returns what distinguishes a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
-pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
+pub(crate) fn what(listener: &Listener, current_user: &CurrentUser) -> String {
     let first = listener.head().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
@@ -48,13 +48,15 @@ pub(crate) fn what(listener: &Listener, asker: &Asker) -> String {
     let script = script.cloned().or_else(|| hidden_program(process).map(Text::from));
     let script = script.map_or_else(String::new, |script| format!("  ({})", escape(&script)));
     if let Some(found) = &process.project {
-        return format!("{}{script}", project(found, asker));
+        return format!("{}{script}", project(found, current_user));
     }
     if let Some(application) = macos_app::application_of(process) {
         return format!("part of {}", escape(&application));
     }
     match (&process.directory, &process.command) {
-        (Some(directory), _) if directory.as_bytes() != b"/" => format!("{}{script}", asker.path(directory)),
+        (Some(directory), _) if directory.as_bytes() != b"/" => {
+            format!("{}{script}", current_user.path(directory))
+        }
         (_, Some(command)) => crate::render::escape::command_line(command),
         _ => String::new(),
     }
@@ -88,8 +90,8 @@ fn change_mark(listener: &Listener) -> Option<&'static str> {
 }
 
 /// Returns what [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
-pub(crate) fn what_and_condition(listener: &Listener, asker: &Asker) -> String {
-    let what = what(listener, asker);
+pub(crate) fn what_and_condition(listener: &Listener, current_user: &CurrentUser) -> String {
+    let what = what(listener, current_user);
     let marks: Vec<&str> = condition_of_all(listener).into_iter().chain(change_mark(listener)).collect();
     match marks.join(", ") {
         marks if marks.is_empty() => what,

@@ -1,6 +1,6 @@
 //! What a probe by a connection found.
 
-use crate::model::{Listener, Outcome, Probe};
+use crate::model::{Listener, Probe, ProbeOutcome};
 
 /// Returns the result of a probe: `accepts (0.2 ms)`.
 pub(crate) fn probe(probe: &Probe) -> String {
@@ -17,27 +17,27 @@ pub(crate) fn probe_meaning(listener: &Listener) -> Option<String> {
     let full = queue.is_some_and(|queue| queue.limit.is_some_and(|limit| queue.waiting > limit));
     let waiting = queue.map_or(0, |queue| queue.waiting);
     let meaning = match probe_of.outcome {
-        Outcome::Connects => "; the kernel connects, and no holder runs to accept".to_owned(),
-        Outcome::Accepts if waiting > 0 => {
+        ProbeOutcome::Connects => "; the kernel connects, and no holder runs to accept".to_owned(),
+        ProbeOutcome::Accepts if waiting > 0 => {
             let wait = match waiting {
                 1 => "1 connection waits".to_owned(),
                 many => format!("{many} connections wait"),
             };
             format!("; the kernel connects, but {wait} for the program to take them")
         }
-        Outcome::Accepts => String::new(),
-        Outcome::Refuses => {
+        ProbeOutcome::Accepts => String::new(),
+        ProbeOutcome::Refuses => {
             "; the socket table lists it as listening: it closed since, or a firewall rejects the connection"
                 .to_owned()
         }
-        Outcome::Silent if full => {
+        ProbeOutcome::Silent if full => {
             "; it listens, but its queue is full: the program does not take connections".to_owned()
         }
-        Outcome::Silent => {
+        ProbeOutcome::Silent => {
             "; it listens, but nothing came back: its queue is full, or a firewall drops what comes"
                 .to_owned()
         }
-        Outcome::Failed => "; the connection could not be attempted".to_owned(),
+        ProbeOutcome::Failed => "; the connection could not be attempted".to_owned(),
     };
     Some(format!("{outcome}{meaning}"))
 }

@@ -7,7 +7,7 @@ use super::super::{
 };
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, BindRefusalKind};
-use crate::model::{Family, Listener, Outcome, Process, Protocol, State, System};
+use crate::model::{Family, Listener, ProbeOutcome, Process, Protocol, State, System};
 use crate::os::Local;
 use crate::port_sharing::Decided;
 
@@ -137,7 +137,8 @@ impl Explanation<'_> {
     /// Returns which addresses of this machine are forwarded, by connections to them.
     fn answered(&self) -> Option<Fact> {
         let met = |wanted: bool| {
-            let met = self.observation.reached.iter().filter(|(_, met)| (*met == Outcome::Accepts) == wanted);
+            let met =
+                self.observation.reached.iter().filter(|(_, met)| (*met == ProbeOutcome::Accepts) == wanted);
             met.map(|(address, _)| *address).collect::<Vec<_>>()
         };
         let (answered, others) = (met(true), met(false));

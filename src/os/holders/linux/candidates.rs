@@ -55,7 +55,7 @@ impl Refused {
             };
             let uids = read("status").map(|status| proc_status::uids(&status)).unwrap_or_default();
             Facts {
-                uids: uids.into_iter().filter(|uid| overflow.is_none_or(|it| !it.is(*uid))).collect(),
+                uids: uids.into_iter().filter(|uid| overflow.is_none_or(|it| !it.matches(*uid))).collect(),
                 command: arguments(&read("cmdline").unwrap_or_default()),
                 cgroup: read("cgroup").and_then(|bytes| cgroup_file::unified(&bytes).map(<[u8]>::to_vec)),
             }
@@ -145,8 +145,10 @@ impl<'a> Choice<'a> {
             return matching;
         }
         let other_listeners = self.other_listeners.get_or_init(OtherListeners::read);
-        let listening: Vec<&&Refused> =
-            processes.iter().filter(|refused| other_listeners.has(refused.facts(self.overflow))).collect();
+        let listening: Vec<&&Refused> = processes
+            .iter()
+            .filter(|refused| other_listeners.includes(refused.facts(self.overflow)))
+            .collect();
         match listening.len() {
             1..=FEW => {
                 listening.iter().map(|refused| refused.named(Evidence::Listens, self.overflow)).collect()

@@ -26,7 +26,7 @@ const LONGEST: u64 = 16 << 20;
 
 /// A way to open a mount namespace.
 #[derive(Debug)]
-pub(in crate::os) enum Entry {
+pub(in crate::os) enum NamespaceHandle {
     /// By this path.
     Path(String),
     /// It is open.
@@ -48,7 +48,7 @@ pub(in crate::os) struct MountedNamespaces {
 /// # Errors
 /// If there is no thread to enter them.
 pub(in crate::os) fn search(
-    found: BTreeMap<u64, Entry>,
+    found: BTreeMap<u64, NamespaceHandle>,
     known: &BTreeSet<u64>,
 ) -> io::Result<MountedNamespaces> {
     let mut search =
@@ -67,14 +67,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn all(&mut self, found: BTreeMap<u64, Entry>) -> Result<(), Errno> {
+    fn all(&mut self, found: BTreeMap<u64, NamespaceHandle>) -> Result<(), Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         // Opened before any other mount namespace is entered, where there may be no /proc.
         let this_thread = rustix::fs::open("/proc/thread-self", flags, Mode::empty())?;
         let own = number_in(CWD, c"/proc/thread-self/ns/mnt", b"mnt:[");
         let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST)
             .is_ok_and(|table| mounts::remote_places(&table).iter().any(|place| place == Path::new("/")));
-        let mut rest: Vec<(u64, Entry)> = found.into_iter().collect();
+        let mut rest: Vec<(u64, NamespaceHandle)> = found.into_iter().collect();
         // This thread's own takes no permission, and comes before another one is entered.
         rest.sort_by_key(|(number, _)| own == Ok(*number));
         let mut is_alone = false;
@@ -111,7 +111,7 @@ impl Search<'_> {
         this_thread: BorrowedFd<'_>,
         table: &[u8],
         root_is_remote: bool,
-        rest: &mut Vec<(u64, Entry)>,
+        rest: &mut Vec<(u64, NamespaceHandle)>,
     ) {
         let mut mounts = namespace_mounts(table);
         mounts.retain(|mount| match mount.kind {
@@ -145,7 +145,7 @@ impl Search<'_> {
                 }
                 (NamespaceKind::Mount, Ok(file)) => {
                     self.seen.insert(mount.number);
-                    rest.push((mount.number, Entry::File(file)));
+                    rest.push((mount.number, NamespaceHandle::File(file)));
                 }
                 (NamespaceKind::Mount, Err(errno)) => {
                     self.seen.insert(mount.number);
@@ -165,10 +165,12 @@ fn leave_shared_root() -> Result<(), Errno> {
     unshared
 }
 
-fn enter(number: u64, entry: Entry) -> Result<(), Errno> {
+fn enter(number: u64, entry: NamespaceHandle) -> Result<(), Errno> {
     let file = match entry {
-        Entry::File(file) => file,
-        Entry::Path(path) => rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?,
+        NamespaceHandle::File(file) => file,
+        NamespaceHandle::Path(path) => {
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?
+        }
     };
     if number_of(&file) != Some(number) {
         return Err(Errno::SRCH);

@@ -8,7 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::descriptors::{self, Descriptors, TaskDescriptor};
-use super::mount_namespaces::{self, Entry};
+use super::mount_namespaces::{self, NamespaceHandle};
 use super::{
     Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
     other_threads, own, sockets,
@@ -54,7 +54,7 @@ pub(in crate::os) struct Search {
     /// Whether mount namespaces are ignored.
     skips_mounts: bool,
     /// Mount namespaces, in which more may be mounted.
-    mount_places: BTreeMap<u64, Entry>,
+    mount_places: BTreeMap<u64, NamespaceHandle>,
     /// The mount namespaces that were searched.
     mounts_searched: BTreeSet<u64>,
     /// The number of processes whose namespace is unknown.
@@ -86,7 +86,7 @@ impl Search {
         if !self.skips_mounts
             && let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[")
         {
-            let path = || Entry::Path(format!("/proc/{task}/ns/mnt"));
+            let path = || NamespaceHandle::Path(format!("/proc/{task}/ns/mnt"));
             self.mount_places.entry(number).or_insert_with(path);
         }
         let link = format!("{task}/ns/net");
@@ -152,7 +152,7 @@ impl Search {
     }
 
     /// Adds the network namespaces that are mounted in these mount namespaces.
-    fn mounts(&mut self, places: BTreeMap<u64, Entry>) {
+    fn mounts(&mut self, places: BTreeMap<u64, NamespaceHandle>) {
         self.mounts_searched.extend(places.keys());
         let mounted = match mount_namespaces::search(places, &self.known_numbers()) {
             Ok(mounted) => mounted,
@@ -200,7 +200,7 @@ impl Search {
         let mut places = BTreeMap::new();
         for (number, place) in &found.mounts {
             if !self.mounts_searched.contains(number) {
-                places.insert(*number, Entry::Path(format!("/proc/{}", place.path())));
+                places.insert(*number, NamespaceHandle::Path(format!("/proc/{}", place.path())));
             }
         }
         if !places.is_empty() {

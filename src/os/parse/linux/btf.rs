@@ -78,14 +78,14 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
     let mut ambiguous = false;
     let mut structures: Vec<(u32, u32)> = Vec::new();
     file.each(|at, one| match one.kind {
-        FUNC if function.is_none() && is(file.text(one.name), wanted.function) => {
+        FUNC if function.is_none() && is_name(file.text(one.name), wanted.function) => {
             function = Some(one.number);
         }
         STRUCT | UNION => {
             structures.push((one.number, at));
             let text = file.text(one.name);
             for member in &mut members {
-                if one.kind == STRUCT && is(text, member.structure) {
+                if one.kind == STRUCT && is_name(text, member.structure) {
                     ambiguous |= !member.search(&file, &one, 0);
                 }
             }
@@ -145,7 +145,7 @@ impl Member<'_> {
             let offset = base.saturating_add(offset);
             if name == 0 {
                 self.inside.push((kind, offset));
-            } else if is(file.text(name), self.name) {
+            } else if is_name(file.text(name), self.name) {
                 let known = self.offset.replace(offset);
                 return known.is_none_or(|known| known == offset);
             }
@@ -237,7 +237,7 @@ impl<'a> File<'a> {
 }
 
 /// Returns whether the text begins with this name. The first letter rules out nearly all names, and costs no call.
-fn is(text: &[u8], name: &str) -> bool {
+fn is_name(text: &[u8], name: &str) -> bool {
     text.first() == name.as_bytes().first()
         && text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
 }

@@ -79,7 +79,7 @@ pub(crate) enum Timer {
 
 /// A socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Entry {
+pub(in crate::os) struct InetDiagEntry {
     pub(in crate::os) local: SocketAddr,
     pub(in crate::os) peer: Option<SocketAddr>,
     pub(in crate::os) state: State,
@@ -125,7 +125,7 @@ pub(in crate::os) fn request(
 }
 
 /// Reads a message: `struct inet_diag_msg` and its attributes. Returns `None` if it is truncated.
-pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> {
+pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<InetDiagEntry> {
     let family = *message.first()?;
     let state = *message.get(1)?;
     let address = |at: usize| -> Option<IpAddr> {
@@ -162,7 +162,7 @@ pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<Entry> 
     };
     // Both directions are shut down: such a UDP socket answers nobody.
     let state = if protocol.is_datagram() && shutdown == Some(3) { State::Closed } else { state };
-    Some(Entry {
+    Some(InetDiagEntry {
         local: SocketAddr::new(local, local_port),
         peer: (peer_port != 0).then(|| SocketAddr::new(peer, peer_port)),
         state,

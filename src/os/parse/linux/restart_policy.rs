@@ -125,7 +125,7 @@ impl KillMode {
 }
 
 impl ExitStatuses {
-    fn has(&self, ending: Ending) -> bool {
+    fn includes(&self, ending: Ending) -> bool {
         match ending {
             Ending::Exit(code) => self.codes.contains(&code),
             Ending::Signal(signal) => self.signals.contains(&signal),
@@ -158,10 +158,10 @@ impl RestartPolicy {
 
     /// Returns whether the service is started again after its main process ends like this.
     pub(crate) fn restarts_after(&self, ending: Ending) -> bool {
-        if self.delay == Some(Duration::MAX) || self.prevent.has(ending) {
+        if self.delay == Some(Duration::MAX) || self.prevent.includes(ending) {
             return false;
         }
-        if self.force.has(ending) {
+        if self.force.includes(ending) {
             return true;
         }
         let clean = self.is_clean(ending);
@@ -182,7 +182,7 @@ impl RestartPolicy {
                 self.clean_signals && [SIGHUP, SIGINT, SIGTERM, SIGPIPE].contains(&signal)
             }
         };
-        by_default || self.success.has(ending)
+        by_default || self.success.includes(ending)
     }
 
     /// Returns the longest time until the service is started again, if it is. `None` if unknown.

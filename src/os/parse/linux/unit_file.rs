@@ -48,8 +48,8 @@ pub(in crate::os) fn activation(settings: &[Setting]) -> (Option<Text>, bool) {
 
 /// Returns the addresses of a socket unit, as its manager writes them, with their kinds. `runtime` is the directory that
 /// `%t` stands for.
-pub(in crate::os) fn places(settings: &[Setting], runtime: &str) -> Vec<(Text, Text)> {
-    let mut places: Vec<(Text, Text)> = Vec::new();
+pub(in crate::os) fn listen_addresses(settings: &[Setting], runtime: &str) -> Vec<(Text, Text)> {
+    let mut listen_addresses: Vec<(Text, Text)> = Vec::new();
     for setting in settings.iter().filter(|setting| setting.section == b"Socket") {
         let kind = match setting.key.as_slice() {
             b"ListenStream" => "Stream",
@@ -59,17 +59,17 @@ pub(in crate::os) fn places(settings: &[Setting], runtime: &str) -> Vec<(Text, T
         };
         if setting.value.is_empty() {
             // An empty value resets all three.
-            places.clear();
-        } else if let Some(place) = place(&setting.value, runtime) {
-            places.push((kind.into(), place.as_str().into()));
+            listen_addresses.clear();
+        } else if let Some(listen_address) = listen_address(&setting.value, runtime) {
+            listen_addresses.push((kind.into(), listen_address.as_str().into()));
         }
     }
-    places
+    listen_addresses
 }
 
 /// Returns one address of a ListenStream= or its like, as the manager writes it. `None` for anything but ports and
 /// paths, and for specifiers other than `%t`.
-fn place(value: &[u8], runtime: &str) -> Option<String> {
+fn listen_address(value: &[u8], runtime: &str) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
     let value = value.replace("%t", runtime);
     if value.starts_with('/') || value.starts_with('@') {
@@ -119,22 +119,27 @@ mod tests {
 
     #[test]
     fn where_a_socket_unit_listens() {
-        let places = |text: &str| {
-            let places = places(&settings(text.as_bytes()), "/run/user/1000");
-            let place = |(kind, place): (Text, Text)| {
-                format!("{} {}", kind.to_string_lossy(), place.to_string_lossy())
+        let listen_addresses = |text: &str| {
+            let listen_addresses = listen_addresses(&settings(text.as_bytes()), "/run/user/1000");
+            let listen_address = |(kind, listen_address): (Text, Text)| {
+                format!("{} {}", kind.to_string_lossy(), listen_address.to_string_lossy())
             };
-            places.into_iter().map(place).collect::<Vec<String>>()
+            listen_addresses.into_iter().map(listen_address).collect::<Vec<String>>()
         };
         assert_eq!(
-            places("[Socket]\nListenStream=8080\nListenDatagram=[::1]:53\nListenSequentialPacket=%t/x\n"),
+            listen_addresses(
+                "[Socket]\nListenStream=8080\nListenDatagram=[::1]:53\nListenSequentialPacket=%t/x\n"
+            ),
             ["Stream [::]:8080", "Datagram [::1]:53", "SequentialPacket /run/user/1000/x"]
         );
         assert_eq!(
-            places("[Socket]\nListenStream=1\nListenDatagram=\nListenStream=[fe80::1]:82%eth0\n"),
+            listen_addresses("[Socket]\nListenStream=1\nListenDatagram=\nListenStream=[fe80::1]:82%eth0\n"),
             ["Stream [fe80::1]:82"]
         );
-        assert!(places("[Socket]\nListenStream=vsock:2:1\nListenStream=%h/x\nListenFIFO=/x\n").is_empty());
+        assert!(
+            listen_addresses("[Socket]\nListenStream=vsock:2:1\nListenStream=%h/x\nListenFIFO=/x\n")
+                .is_empty()
+        );
     }
 
     proptest! {
@@ -146,7 +151,7 @@ mod tests {
             let _ = (object_path(&unit), connection_template(&unit));
             let _ = unit.as_str().map(instance_template);
             let settings = [Setting { section: b"Socket".to_vec(), key: key.into(), value }];
-            let _ = (activation(&settings), places(&settings, "/run"));
+            let _ = (activation(&settings), listen_addresses(&settings, "/run"));
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct SocketFile {
 
 /// A Unix socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Entry {
+pub(in crate::os) struct UnixDiagEntry {
     /// Its path, or `@` and its abstract name.
     pub(in crate::os) path: Option<Text>,
     pub(in crate::os) state: State,
@@ -53,12 +53,12 @@ pub(in crate::os) struct Entry {
 }
 
 /// Reads a message: `struct unix_diag_msg` and its attributes. Returns `None` if it is truncated.
-pub(in crate::os) fn parse(message: &[u8]) -> Option<Entry> {
+pub(in crate::os) fn parse(message: &[u8]) -> Option<UnixDiagEntry> {
     if *message.first()? != AF_UNIX {
         return None;
     }
     let state = *message.get(2)?;
-    let mut entry = Entry {
+    let mut entry = UnixDiagEntry {
         path: None,
         state: state_of(state),
         inode: u64::from(u32_at(message, 4)?),
@@ -109,7 +109,7 @@ fn state_of(state: u8) -> State {
 }
 
 /// Reads /proc/net/unix, which lists neither queues nor users.
-pub(in crate::os) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
+pub(in crate::os) fn parse_proc(bytes: &[u8]) -> Vec<UnixDiagEntry> {
     const ACCEPTS_CONNECTIONS: u32 = 0x1_0000;
     let line = |line: &[u8]| {
         // Num RefCount Protocol Flags Type St Inode Path; the path may hold anything, spaces too.
@@ -128,7 +128,7 @@ pub(in crate::os) fn parse_proc(bytes: &[u8]) -> Vec<Entry> {
         let socket_state = hexadecimal(field())?;
         let inode: u64 = field()?.parse().ok()?;
         let path = rest.strip_prefix(b" ").filter(|path| !path.is_empty());
-        Some(Entry {
+        Some(UnixDiagEntry {
             path: path.map(Text::from),
             state: match (flags & ACCEPTS_CONNECTIONS != 0, socket_state) {
                 (true, _) => State::Listen,

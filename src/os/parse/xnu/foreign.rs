@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Entry;
+use super::PcbEntry;
 use super::netstat::Row;
 use crate::model::{Protocol, Socket};
 
 /// Returns those rows that are not among these sockets, each of which stands for one row.
-pub(in crate::os) fn foreign<'a>(rows: &[Row], known: impl Iterator<Item = &'a Entry>) -> Vec<Row> {
+pub(in crate::os) fn foreign<'a>(rows: &[Row], known: impl Iterator<Item = &'a PcbEntry>) -> Vec<Row> {
     let place = |socket: &Socket| (socket.protocol, socket.endpoint.to_string(), socket.peer);
     let mut by_number: BTreeMap<(Protocol, u64), usize> = BTreeMap::new();
     let mut by_place: BTreeMap<_, usize> = BTreeMap::new();
@@ -37,11 +37,11 @@ mod tests {
     use super::*;
     use crate::model::{Endpoint, State};
 
-    fn entry(protocol: Protocol, place: &str, generation: u64) -> Entry {
+    fn entry(protocol: Protocol, place: &str, generation: u64) -> PcbEntry {
         let place: SocketAddr = place.parse().unwrap();
         let endpoint = Endpoint::Ip { address: place.ip(), port: place.port(), interface: None };
         let socket = Socket::new(protocol, endpoint, State::Listen);
-        Entry { socket, scope: None, generation, open: true, last_users: None }
+        PcbEntry { socket, scope: None, generation, open: true, last_users: None }
     }
 
     #[test]

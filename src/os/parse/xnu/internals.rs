@@ -1,6 +1,6 @@
 //! What fuzz targets may call. It parses bytes on any system and calls no kernel.
 
-use super::{Entry, netstat, pcblist, socket_fdinfo};
+use super::{PcbEntry, netstat, pcblist, socket_fdinfo};
 use crate::model::{Protocol, Socket};
 
 /// A socket as the kernel of macOS reports it.
@@ -18,9 +18,9 @@ pub struct KernelSocket {
     pub last_users: Option<[u32; 2]>,
 }
 
-impl From<Entry> for KernelSocket {
-    fn from(entry: Entry) -> KernelSocket {
-        let Entry { socket, scope, generation, open, last_users } = entry;
+impl From<PcbEntry> for KernelSocket {
+    fn from(entry: PcbEntry) -> KernelSocket {
+        let PcbEntry { socket, scope, generation, open, last_users } = entry;
         KernelSocket { socket, scope, generation, open, last_users }
     }
 }

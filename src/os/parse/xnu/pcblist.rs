@@ -2,7 +2,7 @@
 //! trailer. A record begins with its length and its kind; the next record begins at the next multiple of 8 bytes.
 //! Unknown kinds are skipped.
 
-use super::{Block, Entry, field, queue, u16_at, u32_at, u64_at};
+use super::{Block, PcbEntry, field, queue, u16_at, u32_at, u64_at};
 use crate::model::Protocol;
 
 /// The length of header and trailer (struct xinpgen); every record is longer.
@@ -16,7 +16,7 @@ const XSO_TCPCB: u32 = 0x020;
 /// A parsed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) struct List {
-    pub(in crate::os) entries: Vec<Entry>,
+    pub(in crate::os) entries: Vec<PcbEntry>,
     /// Whether the list is consistent: the trailer is present, and no socket came or went between it and the header.
     pub(in crate::os) settled: bool,
     /// The number of groups without the records that have the socket's address.
@@ -88,7 +88,7 @@ impl Group<'_> {
 
     /// Returns the socket of a group. `None` if a record is missing or too short, `Some(None)` for a socket that has no
     /// port.
-    fn entry(&self, protocol: Protocol) -> Option<Option<Entry>> {
+    fn entry(&self, protocol: Protocol) -> Option<Option<PcbEntry>> {
         let (block, about) = (self.block?, self.socket?);
         let state = match protocol {
             Protocol::Tcp => Some(u32_at(self.tcp?, 36)?),
@@ -113,7 +113,7 @@ impl Group<'_> {
         Some(stands.socket(protocol).map(|(mut socket, scope)| {
             socket.queue = queue(protocol, socket.state, counts, unread).filter(|_| open);
             socket.uid = open.then_some(uid);
-            Entry { socket, scope, generation, open, last_users: open.then_some(last_users) }
+            PcbEntry { socket, scope, generation, open, last_users: open.then_some(last_users) }
         }))
     }
 }
@@ -203,7 +203,7 @@ mod tests {
         [generation_record(40), groups.concat(), generation_record(40)].concat()
     }
 
-    fn one(written: &Written) -> Entry {
+    fn one(written: &Written) -> PcbEntry {
         let protocol = if written.tcp_state.is_some() { Protocol::Tcp } else { Protocol::Udp };
         let mut read = parse(&list(&[written.group()]), protocol).unwrap();
         assert!(read.settled && read.unread == 0 && read.entries.len() == 1, "{read:?}");

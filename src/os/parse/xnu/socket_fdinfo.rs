@@ -1,6 +1,6 @@
 //! Parses what libproc reports about a descriptor of a socket (`PROC_PIDFDSOCKETINFO`, struct socket_fdinfo).
 
-use super::{Block, Entry, field, queue, u16_at, u32_at, u64_at};
+use super::{Block, PcbEntry, field, queue, u16_at, u32_at, u64_at};
 use crate::model::Protocol;
 
 /// The length of the structure. The kernel writes all of it or nothing.
@@ -11,7 +11,7 @@ const SOCKINFO_TCP: u32 = 2;
 const IPPROTO_UDP: u32 = 17;
 
 /// Returns the TCP or UDP socket. `None` for other sockets, and for a socket without a port.
-pub(in crate::os) fn parse(bytes: &[u8]) -> Option<Entry> {
+pub(in crate::os) fn parse(bytes: &[u8]) -> Option<PcbEntry> {
     let bytes = bytes.get(..LENGTH)?;
     let (protocol, state) = match (u32_at(bytes, 256)?, u32_at(bytes, 180)?) {
         (SOCKINFO_TCP, _) => (Protocol::Tcp, Some(u32_at(bytes, 344)?)),
@@ -34,7 +34,7 @@ pub(in crate::os) fn parse(bytes: &[u8]) -> Option<Entry> {
     let generation = u64_at(bytes, 272)?;
     let (mut socket, scope) = stands.socket(protocol)?;
     socket.queue = queue(protocol, socket.state, counts, unread);
-    Some(Entry { socket, scope, generation, open: true, last_users: None })
+    Some(PcbEntry { socket, scope, generation, open: true, last_users: None })
 }
 
 #[cfg(test)]

@@ -22,11 +22,11 @@ static HANDLES: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug, Clone)]
 pub(in crate::os) struct ProcHandle {
     pub(in crate::os) pid: u32,
-    kept: Kept,
+    identity: Identity,
 }
 
 #[derive(Debug, Clone)]
-enum Kept {
+enum Identity {
     Handle(Arc<Directory>),
     /// Its start, in clock ticks since boot.
     Start(u64),
@@ -66,50 +66,50 @@ impl AsFd for Directory {
 impl ProcHandle {
     /// Refers to the process whose directory this is. `None` if it has ended.
     pub(in crate::os) fn new(pid: u32, directory: Directory) -> Option<ProcHandle> {
-        let kept = match HANDLES.load(Ordering::Relaxed) {
-            0..=MOST_HANDLES => Kept::Handle(Arc::new(directory)),
-            _ => Kept::Start(procfs::stat(&directory)?.start),
+        let identity = match HANDLES.load(Ordering::Relaxed) {
+            0..=MOST_HANDLES => Identity::Handle(Arc::new(directory)),
+            _ => Identity::Start(procfs::stat(&directory)?.start),
         };
-        Some(ProcHandle { pid, kept })
+        Some(ProcHandle { pid, identity })
     }
 
     /// Refers to a process by its start, in clock ticks since boot. It may have ended since.
     pub(in crate::os) fn started(pid: u32, start: u64) -> ProcHandle {
-        ProcHandle { pid, kept: Kept::Start(start) }
+        ProcHandle { pid, identity: Identity::Start(start) }
     }
 
     /// Opens the directory of the process that has the pid now; [`ProcHandle::is`] verifies that it is this one.
     pub(in crate::os) fn open(&self) -> Option<Arc<Directory>> {
-        match &self.kept {
-            Kept::Handle(directory) => Some(Arc::clone(directory)),
-            Kept::Start(_) => Directory::open(self.pid).ok().map(Arc::new),
+        match &self.identity {
+            Identity::Handle(directory) => Some(Arc::clone(directory)),
+            Identity::Start(_) => Directory::open(self.pid).ok().map(Arc::new),
         }
     }
 
     /// Returns the effective uid of the process that has the pid now.
     pub(in crate::os) fn effective_uid(&self) -> Option<u32> {
-        match &self.kept {
-            Kept::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
+        match &self.identity {
+            Identity::Handle(directory) => Some(rustix::fs::fstat(&**directory).ok()?.st_uid),
             // This takes one call instead of three, for every holder.
-            Kept::Start(_) => procfs::effective_uid(self.pid),
+            Identity::Start(_) => procfs::effective_uid(self.pid),
         }
     }
 
     /// Returns whether what was read through [`ProcHandle::open`] belongs to this process.
-    pub(in crate::os) fn is(&self, stat: &Stat) -> bool {
-        match &self.kept {
-            Kept::Handle(_) => true,
-            Kept::Start(start) => stat.start == *start,
+    pub(in crate::os) fn is_same_process(&self, stat: &Stat) -> bool {
+        match &self.identity {
+            Identity::Handle(_) => true,
+            Identity::Start(start) => stat.start == *start,
         }
     }
 
     /// Returns the process's directory. `None` if it has ended, even if its pid was reused.
     pub(in crate::os) fn directory(&self) -> Option<Arc<Directory>> {
-        match &self.kept {
-            Kept::Handle(directory) => Some(Arc::clone(directory)),
-            Kept::Start(_) => {
+        match &self.identity {
+            Identity::Handle(directory) => Some(Arc::clone(directory)),
+            Identity::Start(_) => {
                 let directory = self.open()?;
-                self.is(&procfs::stat(&*directory)?).then_some(directory)
+                self.is_same_process(&procfs::stat(&*directory)?).then_some(directory)
             }
         }
     }
@@ -123,9 +123,9 @@ mod tests {
     fn the_start_stands_in_for_the_handle() {
         let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
         let start = procfs::stat(Directory::open(own).unwrap()).unwrap().start;
-        assert!(ProcHandle { pid: own, kept: Kept::Start(start) }.directory().is_some());
+        assert!(ProcHandle { pid: own, identity: Identity::Start(start) }.directory().is_some());
         assert!(
-            ProcHandle { pid: own, kept: Kept::Start(start + 1) }.directory().is_none(),
+            ProcHandle { pid: own, identity: Identity::Start(start + 1) }.directory().is_none(),
             "another process of that pid"
         );
     }

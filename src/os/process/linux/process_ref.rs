@@ -47,7 +47,9 @@ impl ProcessRef {
         let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
         let program = program_file::link(&*directory);
         // This is read last: if it succeeds, the pid has belonged to this process all the time.
-        let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is(stat)) else { return false };
+        let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is_same_process(stat)) else {
+            return false;
+        };
         process.id.start = Some(stat.start);
         process.parents = ancestors::parent_only(&stat);
         if let Ok(command) = command {
@@ -58,7 +60,7 @@ impl ProcessRef {
         process.name = process_name::full_name(&stat.name, process.executable.as_ref(), command);
         let cgroup = cgroup.unwrap_or_default();
         if let Some(path) = cgroup_file::path_of_process(&cgroup) {
-            let mut own_pids = || pid_namespace::has(&*directory);
+            let mut own_pids = || pid_namespace::contains(&*directory);
             (process.service, process.container) = belongs_to(&path, &mut own_pids);
         }
         if process.container.is_none() {

@@ -56,17 +56,17 @@ pub(in crate::os) fn folder(viewer: ProcessId, path: &Text) -> Option<Vec<Text>>
 
 /// Returns whether a process is in a pid namespace below that of /proc, or may be.
 pub(in crate::os) fn is_in_inner_pid_namespace(id: ProcessId) -> bool {
-    directory(id).is_none_or(|directory| !pid_namespace::has(&directory))
+    directory(id).is_none_or(|directory| !pid_namespace::contains(&directory))
 }
 
 /// Opens the /proc directory of exactly this process.
 pub(super) fn directory(id: ProcessId) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(format!("/proc/{}", id.pid), flags, Mode::empty()).ok()?;
-    is(&directory, id).then_some(directory)
+    is_process(&directory, id).then_some(directory)
 }
 
-fn is(directory: &OwnedFd, id: ProcessId) -> bool {
+fn is_process(directory: &OwnedFd, id: ProcessId) -> bool {
     procfs::stat(directory).is_some_and(|stat| id.start.is_none_or(|start| start == stat.start))
 }
 
@@ -82,7 +82,7 @@ fn find(viewer: ProcessId, path: &Text) -> Option<OwnedFd> {
     // Links of another user's process may not be read. Outside of containers it sees what this one sees.
     let same_mounts = match link(&process, "ns/mnt") {
         Ok(namespace) => namespace == own,
-        Err(_) => pid_namespace::has(&process),
+        Err(_) => pid_namespace::contains(&process),
     };
     if same_mounts {
         let in_chroot = link(&process, "root").is_ok_and(|root| root.as_bytes() != b"/");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::systemd::{Connection, Listening, Manager};
+use super::systemd::{Connection, ListeningUnit, Manager};
 use super::unit_files;
 use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, Socket, Text};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
@@ -101,7 +101,7 @@ fn manager(process: &Process) -> Option<Manager> {
 struct UnitQuery {
     manager: Manager,
     connection: Option<Connection>,
-    listening: Option<Vec<Listening>>,
+    listening: Option<Vec<ListeningUnit>>,
     /// Whether the answers come from files.
     by_files: bool,
     activates: BTreeMap<Text, Option<Text>>,

@@ -59,31 +59,32 @@ enum Kind {
 
 /// A socket unit and its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Listening {
+pub(in crate::os) struct ListeningUnit {
     pub(in crate::os) unit: Text,
-    pub(in crate::os) places: Vec<(Text, Text)>,
+    pub(in crate::os) addresses: Vec<(Text, Text)>,
 }
 
-impl Listening {
+impl ListeningUnit {
     /// Returns whether this unit listens at a socket's endpoint.
     pub(in crate::os) fn is_of(&self, socket: &Socket) -> bool {
-        self.places.iter().any(|(kind, place)| {
+        self.addresses.iter().any(|(kind, address)| {
             let fits = match kind.as_bytes() {
                 b"Stream" => socket.is_listener(),
                 b"Datagram" => socket.protocol == Protocol::Udp,
                 _ => false,
             };
-            fits && is_at(&socket.endpoint, place)
+            fits && is_at(&socket.endpoint, address)
         })
     }
 }
 
 /// Returns whether an address as systemd writes it is an endpoint: `[::]:80`, `/run/x.socket`, `@x`.
-fn is_at(endpoint: &Endpoint, place: &Text) -> bool {
+fn is_at(endpoint: &Endpoint, address: &Text) -> bool {
     match endpoint {
-        Endpoint::Unix { path } => path.as_ref() == Some(place),
+        Endpoint::Unix { path } => path.as_ref() == Some(address),
         _ => {
-            let reported: Option<std::net::SocketAddr> = place.as_str().and_then(|place| place.parse().ok());
+            let reported: Option<std::net::SocketAddr> =
+                address.as_str().and_then(|address| address.parse().ok());
             reported.is_some_and(|reported| {
                 Some(reported.ip()) == endpoint.address() && Some(reported.port()) == endpoint.port()
             })
@@ -204,7 +205,7 @@ impl Connection {
     }
 
     /// Returns the loaded socket units and their addresses.
-    pub(in crate::os) fn listening(&mut self) -> io::Result<Vec<Listening>> {
+    pub(in crate::os) fn listening(&mut self) -> io::Result<Vec<ListeningUnit>> {
         let list = Call {
             destination: SYSTEMD,
             path: "/org/freedesktop/systemd1",
@@ -220,11 +221,11 @@ impl Connection {
         for (unit, path) in units {
             let Some(path) = path.as_str() else { continue };
             let socket_interface = "org.freedesktop.systemd1.Socket";
-            let places = self.property(path, socket_interface, "Listen", |reply| {
+            let addresses = self.property(path, socket_interface, "Listen", |reply| {
                 let pairs = reply.property_pairs()?.into_iter();
-                Some(pairs.map(|(kind, place)| (Text::from(kind), Text::from(place))).collect())
+                Some(pairs.map(|(kind, address)| (Text::from(kind), Text::from(address))).collect())
             })?;
-            listening.push(Listening { unit, places });
+            listening.push(ListeningUnit { unit, addresses });
         }
         Ok(listening)
     }

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::systemd::{Listening, Manager};
+use super::systemd::{ListeningUnit, Manager};
 use super::unit_folder::{Folder, folders};
 use crate::model::Text;
 use crate::os::parse::linux::restart_policy::RestartPolicy;
 use crate::os::parse::linux::restart_settings;
-use crate::os::parse::linux::unit_file::{activation, connection_template, instance_template, places};
+use crate::os::parse::linux::unit_file::{
+    activation, connection_template, instance_template, listen_addresses,
+};
 use crate::os::parse::linux::unit_syntax::{Setting, settings};
 use crate::os::parse::unit_name;
 
@@ -22,7 +24,7 @@ pub(in crate::os) fn activates(manager: Manager, unit: &Text) -> Option<Text> {
 }
 
 /// Returns the socket units that have files, and their addresses.
-pub(in crate::os) fn listening(manager: Manager) -> Vec<Listening> {
+pub(in crate::os) fn listening(manager: Manager) -> Vec<ListeningUnit> {
     listening_among(&folders(manager), manager)
 }
 
@@ -65,7 +67,7 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     }
 }
 
-fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
+fn listening_among(folders: &[Folder], manager: Manager) -> Vec<ListeningUnit> {
     let mut names: Vec<String> =
         folders.iter().flat_map(|folder| folder.names(".socket", MOST_UNITS)).collect();
     names.sort();
@@ -77,8 +79,8 @@ fn listening_among(folders: &[Folder], manager: Manager) -> Vec<Listening> {
     };
     let listening = |name: String| {
         unit_name::runnable(name.as_bytes())?;
-        let places = places(&read(folders, &name)?, &runtime);
-        (!places.is_empty()).then(|| Listening { unit: name.as_str().into(), places })
+        let addresses = listen_addresses(&read(folders, &name)?, &runtime);
+        (!addresses.is_empty()).then(|| ListeningUnit { unit: name.as_str().into(), addresses })
     };
     names.into_iter().filter_map(listening).collect()
 }
@@ -177,7 +179,7 @@ mod tests {
             };
             found
                 .iter()
-                .map(|it| (it.unit.to_string_lossy().into_owned(), it.places.iter().map(place).collect()))
+                .map(|it| (it.unit.to_string_lossy().into_owned(), it.addresses.iter().map(place).collect()))
                 .collect::<Vec<(String, Vec<String>)>>()
         };
         let web = ("web.socket".to_owned(), vec!["Stream [fe80::1]:82".to_owned()]);

@@ -236,7 +236,7 @@ pub(in crate::os) fn inodes(table: InetTable, listeners: bool) -> Option<BTreeSe
     Some(listed)
 }
 
-fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces) -> Row {
+fn row(protocol: Protocol, entry: inet_diag::InetDiagEntry, interfaces: &mut Interfaces) -> Row {
     let endpoint = Endpoint::Ip {
         address: entry.local.ip(),
         port: entry.local.port(),
@@ -257,7 +257,7 @@ fn row(protocol: Protocol, entry: inet_diag::Entry, interfaces: &mut Interfaces)
     Row { socket, pids: Vec::new(), cgroup: entry.cgroup, file: None, detail: entry.detail }
 }
 
-fn unix_row(entry: unix_diag::Entry) -> Row {
+fn unix_row(entry: unix_diag::UnixDiagEntry) -> Row {
     let mut socket = Socket::new(Protocol::Unix, Endpoint::Unix { path: entry.path }, entry.state);
     socket.inode = Some(entry.inode);
     socket.uid = entry.uid;
@@ -286,7 +286,7 @@ fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Ro
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
 }
 
-fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::Entry>, Error> {
+fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::UnixDiagEntry>, Error> {
     let bytes = procfs::read_at(directory, "unix", u64::MAX)
         .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))?;
     Ok(unix_diag::parse_proc(&bytes))

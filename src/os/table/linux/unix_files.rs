@@ -43,7 +43,7 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 const LONGEST_MOUNTS: u64 = 16 << 20;
 
 /// What is at a path.
-enum Found {
+enum PathContents {
     /// A socket: its file, by each device number that it may have, and a handle if it is on a local file system.
     Socket {
         files: Vec<SocketFile>,
@@ -66,19 +66,19 @@ pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &TableRequest, who
         let found = match crate::os::files::paths::from_text(path) {
             Some(whole) => resolve(&mut files, &whole),
             // No file has such a name.
-            None => Found::Nothing,
+            None => PathContents::Nothing,
         };
         let holds = match found {
-            Found::Socket { files, handle } => find_socket(path, &files, handle, request, whole),
-            Found::OtherFile => {
+            PathContents::Socket { files, handle } => find_socket(path, &files, handle, request, whole),
+            PathContents::OtherFile => {
                 mark(&mut whole.rows, path, &[], PathTarget::OtherFile);
                 PathContent::OtherFile
             }
-            Found::Nothing => {
+            PathContents::Nothing => {
                 mark(&mut whole.rows, path, &[], PathTarget::Nothing);
                 PathContent::Nothing
             }
-            Found::Unknown { reason, why } => {
+            PathContents::Unknown { reason, why } => {
                 whole.complete = false;
                 let detail = GapDetail::Path { path: path.clone(), error: why.as_str().into() };
                 let helps = reason == GapReason::Permission && !crate::os::privileged();
@@ -174,10 +174,10 @@ fn is_bound_by(socket: &Socket, path: &Text) -> bool {
 }
 
 /// Finds out what is at a path, without waiting for a file system that does not answer.
-fn resolve(files: &mut Files, path: &Path) -> Found {
+fn resolve(files: &mut Files, path: &Path) -> PathContents {
     if !path.is_absolute() {
         let why = "the current directory is unknown".to_owned();
-        return Found::Unknown { reason: GapReason::Error, why };
+        return PathContents::Unknown { reason: GapReason::Error, why };
     }
     // The child process that reads the path has another pid.
     let own = path.strip_prefix("/proc/self").or_else(|_| path.strip_prefix("/proc/thread-self"));
@@ -205,42 +205,42 @@ fn resolve(files: &mut Files, path: &Path) -> Found {
                 let device = mount.and_then(|mount| device_of_mount(&mounts_of(path)?, mount));
                 known.extend(device.map(|device| SocketFile::new(device, status.inode)));
                 known.dedup();
-                Found::Socket { files: known, handle: None }
+                PathContents::Socket { files: known, handle: None }
             }
-            Some(Ok(_)) => Found::OtherFile,
+            Some(Ok(_)) => PathContents::OtherFile,
             Some(Err(errno)) => not_found(errno),
             None => {
                 let why = files.take_failure().unwrap_or_else(|| "its file system did not answer".to_owned());
-                Found::Unknown { reason: GapReason::Timeout, why }
+                PathContents::Unknown { reason: GapReason::Timeout, why }
             }
         },
     }
 }
 
-fn not_found(errno: Errno) -> Found {
+fn not_found(errno: Errno) -> PathContents {
     let reason = match errno {
         // A name that is too long, or links in a circle, lead nowhere.
-        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => return Found::Nothing,
+        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => return PathContents::Nothing,
         Errno::ACCESS | Errno::PERM => GapReason::Permission,
         _ => GapReason::Error,
     };
-    Found::Unknown { reason, why: describe_error(&io::Error::from(errno)) }
+    PathContents::Unknown { reason, why: describe_error(&io::Error::from(errno)) }
 }
 
-fn found_at(handle: OwnedFd) -> Found {
+fn found_at(handle: OwnedFd) -> PathContents {
     let stat = match rustix::fs::fstat(&handle) {
         Ok(stat) => stat,
         Err(errno) => return not_found(errno),
     };
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
-        return Found::OtherFile;
+        return PathContents::OtherFile;
     }
     let device = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
     let mut files = vec![SocketFile::new(device, stat.st_ino)];
     // btrfs, and overlayfs over several file systems, give a file another device than that of their mount.
     files.extend(mount_device(handle.as_fd()).map(|device| SocketFile::new(device, stat.st_ino)));
     files.dedup();
-    Found::Socket { files, handle: Some(handle) }
+    PathContents::Socket { files, handle: Some(handle) }
 }
 
 /// Returns the device of the mount that an open file is on: field 3 of its line in mountinfo (proc_pid_mountinfo(5)).

@@ -15,7 +15,7 @@ use crate::os::descriptors::sys::SocketDescriptor;
 use crate::os::macos_api as kernel;
 use crate::os::parse::xnu::foreign::foreign as others;
 use crate::os::parse::xnu::netstat::Row as PrintedRow;
-use crate::os::parse::xnu::{Entry, pcblist, shortened};
+use crate::os::parse::xnu::{PcbEntry, pcblist, shortened};
 use crate::os::users;
 use crate::os::{Reader, Row, SocketTable, TableRequest};
 
@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 5;
 
 /// A list, and gaps for its parts that could not be read.
 struct List {
-    entries: Vec<Entry>,
+    entries: Vec<PcbEntry>,
     gaps: Vec<Gap>,
     /// Whether it is much shorter than the kernel said it would be.
     shortened: bool,
@@ -137,19 +137,20 @@ fn list(protocol: Protocol) -> Result<List, Error> {
 
 /// Returns whether the lists include sockets of other users. The system's own services have some on every Mac (the one
 /// for Bonjour, which is UDP), so that lists without any were shortened for this user.
-fn includes_other_users(entries: &[Entry], request: &TableRequest) -> bool {
+fn includes_other_users(entries: &[PcbEntry], request: &TableRequest) -> bool {
     let own = users::own();
-    let of_others =
-        |entries: &[Entry]| entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own));
+    let of_others = |entries: &[PcbEntry]| {
+        entries.iter().any(|entry| entry.socket.uid.is_some_and(|uid| Some(uid) != own))
+    };
     own == Some(0)
         || of_others(entries)
         || (!request.udp && list(Protocol::Udp).is_ok_and(|list| of_others(&list.entries)))
 }
 
 /// Adds the sockets that are in descriptor tables and in no list, each once.
-fn add(entries: &mut Vec<Entry>, seen: Vec<SocketDescriptor>, request: &TableRequest) {
+fn add(entries: &mut Vec<PcbEntry>, seen: Vec<SocketDescriptor>, request: &TableRequest) {
     let protocols: Vec<Protocol> = wanted(request).collect();
-    let key = |entry: &Entry| (entry.socket.protocol, entry.generation);
+    let key = |entry: &PcbEntry| (entry.socket.protocol, entry.generation);
     let mut known: Vec<_> = entries.iter().map(key).collect();
     known.sort_unstable();
     for SocketDescriptor { entry, .. } in seen {
@@ -171,8 +172,8 @@ fn is_wanted(socket: &Socket, request: &TableRequest) -> bool {
     family && (request.all || socket.is_listener())
 }
 
-fn row(entry: Entry) -> Row {
-    let Entry { mut socket, scope, generation, open, last_users } = entry;
+fn row(entry: PcbEntry) -> Row {
+    let PcbEntry { mut socket, scope, generation, open, last_users } = entry;
     if let (Some(scope), Endpoint::Ip { interface, .. }) = (scope, &mut socket.endpoint) {
         *interface = Some(interface_name(scope));
     }

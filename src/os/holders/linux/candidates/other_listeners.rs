@@ -21,7 +21,7 @@ impl OtherListeners {
         let tables = [Protocol::Tcp, Protocol::Udp]
             .into_iter()
             .flat_map(|protocol| [Family::Ipv4, Family::Ipv6].map(|family| InetTable { protocol, family }));
-        let entries: Vec<inet_diag::Entry> = tables
+        let entries: Vec<inet_diag::InetDiagEntry> = tables
             .filter_map(|table| inet_diag::sockets(table, States::Listeners, None).ok())
             .flatten()
             .collect();
@@ -35,7 +35,8 @@ impl OtherListeners {
         }
     }
 
-    pub(super) fn has(&self, facts: &Facts) -> bool {
+    /// Returns whether a process of another listener has the same cgroup or user.
+    pub(super) fn includes(&self, facts: &Facts) -> bool {
         facts.cgroup.as_ref().is_some_and(|path| self.cgroups.contains(path))
             || facts.uids.iter().any(|uid| self.users.contains(uid))
     }

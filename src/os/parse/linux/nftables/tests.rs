@@ -22,12 +22,12 @@ fn compare(operator: Operator, value: &[u8]) -> Expression {
     Expression::Compare { register: FIRST, operator, value: value.to_vec() }
 }
 
-fn is(field: Field, value: &[u8]) -> Vec<Expression> {
+fn equals(field: Field, value: &[u8]) -> Vec<Expression> {
     vec![load(field), compare(Operator::Equal, value)]
 }
 
 fn port(port: u16) -> Vec<Expression> {
-    is(Field::Port, &port.to_be_bytes())
+    equals(Field::Port, &port.to_be_bytes())
 }
 
 fn redirect(port: u16) -> Vec<Expression> {
@@ -94,7 +94,7 @@ fn a_port_decides() {
     assert!(followed(&one, 81).is_empty());
     let same = chains(vec![("in", vec![port(80), redirect(80)])]);
     assert!(followed(&same, 80).is_empty(), "it stays where it is");
-    let udp = chains(vec![("in", vec![is(Field::Protocol, &[17]), port(80), redirect(3000)])]);
+    let udp = chains(vec![("in", vec![equals(Field::Protocol, &[17]), port(80), redirect(3000)])]);
     assert!(followed(&udp, 80).is_empty());
     let between = vec![
         load(Field::Port),
@@ -110,7 +110,7 @@ fn a_port_decides() {
 #[test]
 fn an_address_decides() {
     let to = |octets: &[u8]| {
-        is(Field::Network { offset: 16, length: u32::try_from(octets.len()).unwrap() }, octets)
+        equals(Field::Network { offset: 16, length: u32::try_from(octets.len()).unwrap() }, octets)
     };
     let one = chains(vec![("in", vec![to(&[192, 0, 2, 2]), port(80), redirect(3000)])]);
     assert_eq!(followed(&one, 80), ["192.0.2.2 -> :3000"]);
@@ -129,7 +129,7 @@ fn an_address_decides() {
 
 #[test]
 fn other_conditions_are_reported() {
-    let interface = || is(Field::Other, b"eth0");
+    let interface = || equals(Field::Other, b"eth0");
     let one = chains(vec![("in", vec![interface(), port(80), redirect(3000)])]);
     assert_eq!(followed(&one, 80), ["192.0.2.1,192.0.2.2 -> :3000?"]);
     // Docker's: what comes from its own bridge returns.
@@ -138,8 +138,10 @@ fn other_conditions_are_reported() {
         ("in", vec![port(80), redirect(3000)]),
     ]);
     assert_eq!(followed(&after, 80), ["192.0.2.1,192.0.2.2 -> :3000?"]);
-    let local =
-        chains(vec![("in", vec![is(Field::AddressKind, &2_u32.to_ne_bytes()), port(80), redirect(3000)])]);
+    let local = chains(vec![(
+        "in",
+        vec![equals(Field::AddressKind, &2_u32.to_ne_bytes()), port(80), redirect(3000)],
+    )]);
     assert_eq!(followed(&local, 80), ["192.0.2.1,192.0.2.2 -> :3000"], "all of them are local addresses");
 }
 

@@ -6,15 +6,15 @@ use crate::model::Text;
 
 /// The user who runs the command.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asker {
-    /// The home folder, which is written `~`.
+pub(crate) struct CurrentUser {
+    /// The home folder, which is written as `~`.
     pub(crate) home: Option<Text>,
-    /// The user's number.
+    /// The uid.
     pub(crate) uid: Option<u32>,
 }
 
-impl Asker {
-    /// A path with the home folder as `~`, safe to show.
+impl CurrentUser {
+    /// Returns a path with the home folder as `~`, escaped.
     pub(crate) fn path(&self, path: &Text) -> String {
         let below = self.home.as_ref().filter(|home| home.as_bytes().len() > 1).and_then(|home| {
             let rest = path.as_bytes().strip_prefix(home.as_bytes())?;
@@ -26,7 +26,7 @@ impl Asker {
         }
     }
 
-    /// Whether something of this user is the asker's own. Nothing is known without both.
+    /// Whether something of this user is the current_user's own. Nothing is known without both.
     pub(crate) fn role_of(&self, uid: Option<u32>) -> Option<TextRole> {
         match (self.uid, uid) {
             (Some(own), Some(uid)) if own == uid => Some(TextRole::Yours),
@@ -42,13 +42,13 @@ mod tests {
 
     #[test]
     fn home_is_a_tilde() {
-        let asker = Asker { home: Some("/home/dev".into()), uid: None };
-        assert_eq!(asker.path(&"/home/dev".into()), "~");
-        assert_eq!(asker.path(&"/home/dev/src".into()), "~/src");
-        assert_eq!(asker.path(&"/home/developer".into()), "/home/developer");
-        let mac = Asker { home: Some("/Users/dev".into()), uid: None };
+        let current_user = CurrentUser { home: Some("/home/dev".into()), uid: None };
+        assert_eq!(current_user.path(&"/home/dev".into()), "~");
+        assert_eq!(current_user.path(&"/home/dev/src".into()), "~/src");
+        assert_eq!(current_user.path(&"/home/developer".into()), "/home/developer");
+        let mac = CurrentUser { home: Some("/Users/dev".into()), uid: None };
         assert_eq!(mac.path(&"/Users/dev/Library/Group Containers/x".into()), "~/Library/Group Containers/x");
-        let root = Asker { home: Some("/".into()), uid: None };
+        let root = CurrentUser { home: Some("/".into()), uid: None };
         assert_eq!(root.path(&"/etc".into()), "/etc");
     }
 }
