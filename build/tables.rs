@@ -47,7 +47,7 @@ const STATUSES: [&str; 3] = ["iana", "primary", "list"];
 /// The first port that is never assigned (RFC 6335, section 6).
 const DYNAMIC: u16 = 49152;
 
-/// The rows of the registry by ascending first port.
+/// Parses the rows of the registry, by ascending first port.
 pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'a>>, String> {
     let mut rows: Vec<Registered<'a>> = Vec::new();
     for (line, row) in lines(file, text, "port\tproto\tname\tdescription")? {
@@ -85,7 +85,7 @@ pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'
     Ok(rows)
 }
 
-/// The rows of common uses, ascending.
+/// Parses the rows of common uses, in ascending order.
 pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse<'a>>, String> {
     let mut rows: Vec<CommonUse<'a>> = Vec::new();
     let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus\tprograms";
@@ -124,7 +124,7 @@ pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse
     Ok(rows)
 }
 
-/// The paths of Unix sockets, ascending.
+/// Parses the paths of Unix sockets, in ascending order.
 pub(crate) fn sockets<'a>(file: &str, text: &'a str) -> Result<Vec<Path<'a>>, String> {
     let mut rows: Vec<Path<'a>> = Vec::new();
     for (line, row) in lines(file, text, "path\ttool\tprograms\tsource")? {
@@ -148,7 +148,7 @@ pub(crate) fn sockets<'a>(file: &str, text: &'a str) -> Result<Vec<Path<'a>>, St
     Ok(rows)
 }
 
-/// Names separated by commas; a trailing star makes one a prefix.
+/// Checks names that are separated by commas. A trailing star makes one a prefix.
 fn check_programs(programs: &str) -> Result<(), &'static str> {
     let plain = |name: &str| {
         let name = name.strip_suffix('*').unwrap_or(name);
@@ -162,7 +162,7 @@ fn check_programs(programs: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The numbered lines below the header.
+/// Returns the numbered lines below the header.
 fn lines<'a>(file: &str, text: &'a str, header: &str) -> Result<Vec<(usize, &'a str)>, String> {
     let mut lines = (1..).zip(text.lines());
     match lines.next() {

@@ -48,7 +48,7 @@ pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::
     changes::write(&crate::changes(before, after), &changes::ChangesOptions::default(), out)
 }
 
-/// Whether a terminal would show this text and do nothing else with it, line ends aside.
+/// Returns whether a terminal only shows this text. Line ends are allowed.
 pub fn is_inert(text: &str) -> bool {
     text.chars().all(|character| character == '\n' || !crate::model::text::acts_on_terminal(character))
 }

@@ -1,5 +1,5 @@
-//! What a snapshot looks like: one file per format. A renderer gets a writer and resolved options; it knows no
-//! terminal, no environment and no clock.
+//! Renders snapshots, one file for each format. A renderer takes a writer and resolved options. It reads no terminal,
+//! no environment and no clock.
 
 pub mod json;
 

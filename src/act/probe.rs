@@ -18,7 +18,7 @@ const FORWARD_LIMIT: Duration = Duration::from_millis(300);
 /// The most listeners that are probed at the same time.
 const MOST_CONCURRENT: usize = 32;
 
-/// Connects, and closes the connection.
+/// Connects to an address, and closes the connection.
 fn probe(address: SocketAddr, limit: Duration) -> Probe {
     let begun = Instant::now();
     let connected = connect(address, limit);

@@ -90,12 +90,12 @@ pub(crate) struct Waited {
     pub(crate) listeners: Vec<Listener>,
 }
 
-/// Is called while waiting.
+/// Receives the progress of waiting.
 pub(crate) trait Observer {
-    /// A pass ended, after this time, and more follow.
+    /// Handles the end of a pass after which more follow. `took` is the time since the start.
     fn passed(&mut self, _took: Duration) {}
 
-    /// The target with this index is reached. A break ends waiting.
+    /// Handles a reached target, by its index. A break ends waiting.
     fn reached(&mut self, _at: usize, _waited: &Waited) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }

@@ -129,7 +129,7 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
     Ok(targets)
 }
 
-/// The first signal.
+/// Returns the first signal to send.
 fn signal(arguments: &Free) -> EndSignal {
     match arguments.kill {
         true => EndSignal::Kill,

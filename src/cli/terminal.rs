@@ -52,7 +52,7 @@ pub(super) fn can_go_up() -> bool {
         && errors().current_choice() == ColorChoice::AlwaysAnsi
 }
 
-/// The flag decides, then the environment (NO_COLOR, CLICOLOR_FORCE, TERM), then whether it is a terminal.
+/// Returns whether to use colours, by the flag, the environment (NO_COLOR, CLICOLOR_FORCE, TERM), then the terminal.
 fn wants_color(when: When, automatic: ColorChoice) -> bool {
     match when {
         When::Always => true,

@@ -39,7 +39,7 @@ impl CompareContext {
         }
     }
 
-    /// A holder that one side lacks is a difference only if that side has no unseen holders.
+    /// Returns whether holders differ. One that a side lacks counts only if that side has no unseen holders.
     fn holders_differ(self, a: &Listener, b: &Listener) -> bool {
         let lacks = |side: &Listener, other: &Listener| {
             side.unseen.is_none() && !self.are_among(&other.holders, &side.holders)

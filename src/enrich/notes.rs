@@ -252,7 +252,7 @@ fn is_named(holder: &Holder, wanted: &str) -> bool {
     name(holder) == wanted
 }
 
-/// A holder's name as it is compared: in lower case, without Windows' ending.
+/// Returns a holder's name for comparison: in lower case, without `.exe`.
 fn name(holder: &Holder) -> String {
     let name = holder.process.name.to_string_lossy().to_lowercase();
     name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)

@@ -51,7 +51,7 @@ impl Text {
         self.0.is_empty()
     }
 
-    /// The last part of a path, by the separators of this and the other systems.
+    /// Returns the last part of a path. The separators of every system count.
     pub(crate) fn file_name(&self) -> &[u8] {
         let bytes: &[u8] = &self.0;
         let start = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
@@ -174,7 +174,7 @@ pub(crate) fn enumerate(items: impl IntoIterator<Item = impl fmt::Display>, conj
     }
 }
 
-/// A text with what a terminal would act on written as `\u{1b}`.
+/// Returns a text with the characters that a terminal acts on written as `\u{1b}`.
 pub(crate) fn visible(text: &str) -> String {
     let show = |character: char| match acts_on_terminal(character) {
         true => character.escape_unicode().to_string(),

@@ -15,7 +15,7 @@ pub(crate) struct ServicesFile {
 }
 
 impl Default for Services {
-    /// Only the registry.
+    /// Returns the names of the registry alone.
     fn default() -> Services {
         Services {
             load: || ServicesFile { path: String::new(), read: Ok(Vec::new()) },

@@ -124,7 +124,7 @@ fn range_line(range: PortRange) -> String {
     format!("{} ({}-{}): {meaning}", range.as_str(), ports.start(), ports.end())
 }
 
-/// A line for each answer, protocols that have the same one together. SCTP and DCCP only where they have one.
+/// Returns a line for each registration, with the protocols that share it. SCTP and DCCP appear only if registered.
 fn registry_lines(answers: &[&(Protocol, Registration)]) -> Vec<String> {
     let rare = |protocol: Protocol| matches!(protocol, Protocol::Sctp | Protocol::Dccp);
     let asked_for_one = answers.len() == 1;
@@ -186,7 +186,7 @@ fn use_line(one: &Use) -> String {
     format!("{how}{}{place} ({}{range}){note}", one.tool, one.protocol.as_str())
 }
 
-/// `10439/udp bngsync`.
+/// Returns the phrase for a neighbouring port: `10439/udp bngsync`.
 fn neighbour(one: &Neighbour) -> String {
     let both = [Protocol::Tcp, Protocol::Udp].iter().all(|protocol| one.protocols.contains(protocol));
     let protocols: Vec<&str> = one.protocols.iter().map(|protocol| protocol.as_str()).collect();

@@ -100,7 +100,7 @@ impl Card<'_> {
         Ok(())
     }
 
-    /// `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
+    /// Returns the first line: `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
     fn answer(&self) -> String {
         let socket = &self.listener.socket;
         let phrase = |one: &EqualSockets<'_>| match one.count {

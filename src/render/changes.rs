@@ -66,7 +66,7 @@ fn change_cells(change: &Change, options: &ChangesOptions) -> Option<([String; 3
     ))
 }
 
-/// The texts to paint, with their roles.
+/// Returns the text role of a kind of change.
 pub(crate) fn role_of_kind(kind: ChangeKind) -> TextRole {
     match kind {
         ChangeKind::Opened => TextRole::Opened,
@@ -75,7 +75,7 @@ pub(crate) fn role_of_kind(kind: ChangeKind) -> TextRole {
     }
 }
 
-/// `8080/tcp`, `unix`.
+/// Returns the column of the port: `8080/tcp`, `unix`.
 pub(crate) fn port_column(listener: &Listener) -> String {
     let protocol = listener.socket.protocol.as_str();
     listener.socket.endpoint.port().map_or_else(|| protocol.to_owned(), |port| format!("{port}/{protocol}"))
@@ -97,7 +97,7 @@ pub(crate) fn describe(change: &Change, current_user: &CurrentUser) -> String {
     }
 }
 
-/// The holder of a listener, and what tells it from others: `node (pid 4121, dev)  ~/src/shop`.
+/// Returns the holder of a listener with its description: `node (pid 4121, dev)  ~/src/shop`.
 pub(crate) fn holder_and_description(listener: &Listener, current_user: &CurrentUser) -> String {
     let what = phrases::what(listener, current_user);
     match what.is_empty() {
@@ -107,7 +107,7 @@ pub(crate) fn holder_and_description(listener: &Listener, current_user: &Current
     }
 }
 
-/// `node (pid 4121, dev)`, `postgres?`, `(forwarded)`, `nobody`.
+/// Returns the holders: `node (pid 4121, dev)`, `postgres?`, `(forwarded)`, `nobody`.
 fn holders(listener: &Listener, naming: Naming) -> String {
     let more = if listener.unseen.is_some() { " and others that could not be seen" } else { "" };
     match (listener.holders.is_empty(), &listener.unseen) {
@@ -142,7 +142,7 @@ fn listed_holders(holders: &[&Holder], naming: Naming) -> String {
     }
 }
 
-/// The holders, each by what it runs.
+/// Returns the holders, each named by the program that it runs.
 fn holders_by_program(listener: &Listener) -> String {
     holders(listener, Naming::Program)
 }
@@ -163,7 +163,7 @@ fn differences(change: &Change, before: &Listener, after: &Listener, current_use
     let container = |listener: &Listener| name(listener.container.as_ref().map(phrases::container));
     for difference in &change.differs {
         let part = match difference {
-            // Who is new there has brought a socket of his own.
+            // A new holder has a new socket.
             Difference::Holders => continue,
             Difference::Socket if has(Difference::Holders) => continue,
             Difference::Socket => "another socket".to_owned(),
@@ -181,7 +181,8 @@ fn differences(change: &Change, before: &Listener, after: &Listener, current_use
     parts.join("; ")
 }
 
-/// `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`; of several holders those alone that came and went.
+/// Returns the change of holders: `node (pid 5, dev) -> node (pid 9, dev)  ~/src/shop`. Of several holders, only those that
+/// differ are named.
 fn holder_changes(before: &Listener, after: &Listener, current_user: &CurrentUser) -> String {
     let script = |listener: &Listener| listener.head().and_then(|one| one.process.script.clone());
     let one_each = before.holders.len() == 1 && after.holders.len() == 1;

@@ -26,7 +26,7 @@ impl CurrentUser {
         }
     }
 
-    /// Whether something of this user is the current_user's own. Nothing is known without both.
+    /// Returns the text role of something that belongs to `uid`. `None` unless both uids are known.
     pub(crate) fn role_of(&self, uid: Option<u32>) -> Option<TextRole> {
         match (self.uid, uid) {
             (Some(own), Some(uid)) if own == uid => Some(TextRole::Yours),

@@ -6,8 +6,8 @@ use crate::model::Text;
 use crate::model::text::acts_on_terminal;
 use crate::shell;
 
-/// The text with controls, marks of writing direction and invisible characters written as `\n`, `\x1b`, `\u{202e}`,
-/// and bytes that are not UTF-8 as `\xff`.
+/// Returns the text with control characters, bidi marks and invisible characters written as `\n`, `\x1b`, `\u{202e}`, and
+/// bytes that are not UTF-8 as `\xff`.
 pub(crate) fn escape(text: &Text) -> String {
     let mut shown = String::with_capacity(text.as_bytes().len());
     for chunk in text.as_bytes().utf8_chunks() {
@@ -33,8 +33,8 @@ fn push(shown: &mut String, character: char) {
     };
 }
 
-/// A command line as one could type it in sh: arguments are quoted where they need it. What no command line can hold is
-/// escaped as everywhere.
+/// Returns a command line as one could type it in sh: arguments that need it are quoted.
+/// Arguments that no command line can hold are escaped as in [`escape`].
 pub(crate) fn command_line(arguments: &[Text]) -> String {
     let quote = |argument: &Text| {
         if let Some(quoted) = shell::quote_for(shell::Shell::Posix, argument) {

@@ -3,7 +3,7 @@
 
 use crate::model::{Process, Text};
 
-/// The outermost application in a program's path: `Visual Studio Code` of
+/// Returns the outermost application in a program's path: `Visual Studio Code` of
 /// `/Applications/Visual Studio Code.app/Contents/Frameworks/Code Helper.app/Contents/MacOS/Code Helper`.
 fn application(program: &Text) -> Option<Text> {
     let folders: Vec<&[u8]> = program.as_bytes().split(|byte| *byte == b'/').collect();
@@ -14,7 +14,7 @@ fn application(program: &Text) -> Option<Text> {
     application.filter(|name| !name.is_empty()).map(Text::from)
 }
 
-/// The application of a process, where that tells more than the process's name.
+/// Returns the application of a process, if its name differs from the process's.
 pub(super) fn application_of(process: &Process) -> Option<Text> {
     let application = application(process.executable.as_ref()?)?;
     let letters = |text: &Text| -> Vec<u8> {

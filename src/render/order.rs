@@ -15,7 +15,7 @@ use crate::model::{Endpoint, Holder, Listener};
 pub(crate) struct Order {
     /// The column. `None` for the default order: port, protocol, address, pid.
     pub(crate) column: Option<Column>,
-    /// Whether it is reversed.
+    /// Whether the order is reversed.
     pub(crate) reverse: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn sort<T>(rows: &mut [T], by: Order, listener: impl Fn(&T) -> &Liste
     }
 }
 
-/// The default order, and what else tells rows of one place apart.
+/// Compares rows by the default order, then by the fields that distinguish rows with an equal port and address.
 fn default_order(a: &Listener, b: &Listener) -> Ordering {
     let pids = |listener: &Listener| listener.holders.first().map(|holder| holder.process.id.pid);
     let holders = |a: &Holder, b: &Holder| {

@@ -1,19 +1,19 @@
-//! Meanings to colours. Callers say what a text is; whether that becomes a colour was decided before.
+//! The colours of text roles. Callers pass the role; whether colours are used is decided before.
 
 use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-/// The role of a text. No role depends on colour.
+/// The role of a text. No information is carried by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextRole {
     /// The port or name asked about.
     Subject,
     /// Reachable from other machines.
     Exposed,
-    /// A process or user that is the asking user's own.
+    /// A process or user of the current user.
     Yours,
-    /// A process or user that is somebody else's.
+    /// A process or user of another user.
     Theirs,
     /// Something that could not be seen.
     Unseen,
@@ -27,7 +27,7 @@ pub(crate) enum TextRole {
     Changed,
 }
 
-/// Paints, or does not.
+/// Whether texts are coloured.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Palette {
     /// Whether colours are wanted.
@@ -35,7 +35,7 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// The text with what switches its colour on and off.
+    /// Returns the text in the colour of its role, if colours are on.
     pub(crate) fn paint(self, role: TextRole, text: impl Display) -> String {
         if !self.color {
             return text.to_string();

@@ -1,5 +1,5 @@
-//! The table for many listeners. To a terminal it fits the width and tells what it shortened; into a pipe it is
-//! whole, one row a listener.
+//! The table for many listeners. On a terminal it fits the width, and reports what it shortened. In a pipe nothing is
+//! shortened, and each listener has its own row.
 
 mod fit;
 mod groups;
@@ -24,17 +24,17 @@ pub(crate) use groups::{EqualSockets, differ_only_in_address, merge_equal};
 /// The layout of a table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TableOptions {
-    /// The columns wanted; `None` for those that fit.
+    /// The requested columns. `None` for the default columns.
     pub(crate) columns: Option<Vec<Column>>,
     /// Whether sockets in every state are shown, which adds state and peer.
     pub(crate) states: bool,
-    /// Whether headings are wanted.
+    /// Whether the table has headings.
     pub(crate) header: bool,
-    /// The width to fit; `None` for whole rows, one a listener.
+    /// The width to fit. `None` for whole rows, one for each listener.
     pub(crate) width: Option<usize>,
     pub(crate) palette: Palette,
     pub(crate) current_user: CurrentUser,
-    /// When the listeners were scanned, which ages count from.
+    /// The time of the scan, which ages are relative to.
     pub(crate) at: Timestamp,
 }
 
@@ -45,16 +45,16 @@ pub(crate) struct Shortened {
     pub(crate) dropped: Vec<&'static str>,
 }
 
-/// A part of a line, with what it means.
+/// A part of a line, with its role.
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) role: Option<TextRole>,
 }
 
-/// A table before anything is painted.
+/// A table before colours are applied.
 pub(crate) struct TableLayout {
     pub(crate) header: Option<Vec<Cell>>,
-    /// Each row with the place of its first listener.
+    /// Each row with the index of its first listener.
     pub(crate) rows: Vec<(usize, Vec<Cell>)>,
     pub(crate) shortened: Shortened,
 }
@@ -78,7 +78,7 @@ pub(crate) fn write(
     Ok(layout.shortened)
 }
 
-/// Lays listeners out as lines. Those for which `apart` is not the same never share a row.
+/// Lays listeners out as lines. Listeners with different values of `apart` never share a row.
 pub(crate) fn lay_out(
     listeners: &[Listener],
     apart: &dyn Fn(usize) -> u8,
@@ -136,7 +136,7 @@ fn default_columns(states: bool, listeners: &[Listener]) -> Vec<Column> {
     columns
 }
 
-/// On a terminal a column in which nothing stands only takes room.
+/// Removes the columns that are empty in every row.
 fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
     for at in (0..columns.len()).rev() {
         if !rows.is_empty() && rows.iter().all(|row| row.get(at).is_some_and(|cell| cell.text.is_empty())) {
@@ -246,7 +246,7 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
     }
 }
 
-/// The cells of a row beside each other, nothing behind the last one.
+/// Returns the pieces of a row, without trailing spaces.
 fn line(cells: &[Cell], columns: &[Column], fit: &Fit) -> Vec<Cell> {
     let kept: Vec<(&Cell, Column, usize)> = cells
         .iter()

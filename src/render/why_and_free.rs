@@ -47,7 +47,7 @@ fn facts(label: &str, sentences: &[String], options: &AnswerOptions, out: &mut d
     write_section(label, LABELS, &escaped, options, out)
 }
 
-/// Writes what would be done to free a port, and why something of it may not be done.
+/// Writes what would be done to free a port, or why it may not be done.
 pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Result<()> {
     if !plan.refusals.is_empty() {
         return refused(plan, options, out);
@@ -107,12 +107,12 @@ fn refused(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-/// Why a plan may not be carried out, in a sentence.
+/// Returns why a plan may not be carried out, as a sentence.
 pub(crate) fn refusal(plan: &Plan, refusal: &PlanRefusal) -> String {
     plan::refusal(refusal, &plan.target)
 }
 
-/// A command as one would type it. What cannot be quoted is shown escaped: it is run as words, not by a shell.
+/// Returns a command as one would type it. Words that cannot be quoted are escaped: no shell runs the command.
 fn command_line(command: &[Text]) -> String {
     shell::line(command).unwrap_or_else(|| escape::command_line(command))
 }
@@ -141,7 +141,7 @@ pub(crate) fn identity(process: &Process, options: &AnswerOptions) -> String {
     [command, place, branch, age].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The beginning of a command line; the card shows all of it.
+/// Returns the beginning of a command line. The card shows all of it.
 fn shorten(line: &str) -> String {
     const MOST: usize = 60;
     match line.char_indices().nth(MOST) {
@@ -150,7 +150,7 @@ fn shorten(line: &str) -> String {
     }
 }
 
-/// Writes what was done, and what came of it.
+/// Writes what was done, and the result.
 pub(crate) fn outcome(
     plan: &Plan,
     outcome: &ReleaseOutcome,
@@ -172,7 +172,7 @@ pub(crate) fn outcome(
     Ok(())
 }
 
-/// Whether a port is free, in a phrase that follows its name.
+/// Returns whether a port is free, as a phrase that follows its name.
 pub(crate) fn outcome_phrase(plan: &Plan, outcome: &ReleaseOutcome) -> String {
     match &outcome.obstacle {
         None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),

@@ -200,7 +200,7 @@ impl<'a> From<&'a Verdict> for WhyJson<'a> {
     }
 }
 
-/// Plan and outcome of one port as a document; those of several ports as one that has a list of them.
+/// Writes the plan and outcome of one port as a document, or of several ports as a document with a list.
 pub(crate) fn free(
     prepared: &[Prepared],
     outcomes: &[ReleaseOutcome],
@@ -255,7 +255,7 @@ impl<'a> FreeJson<'a> {
     }
 }
 
-/// The commands that free the port of a refused plan, each once.
+/// Returns the commands that free the port of a refused plan, without repetition.
 fn instead(plan: &Plan) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = Vec::new();
     for refusal in &plan.refusals {

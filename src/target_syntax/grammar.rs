@@ -214,7 +214,7 @@ fn unknown_name(name: &str, protocol: Option<Protocol>, services: &Services) -> 
     TargetError::new(name, unknown, help)
 }
 
-/// `postgresql`, `tcp/9092 (commonly Apache Kafka)`.
+/// Returns a similar name: `postgresql`, `tcp/9092 (commonly Apache Kafka)`.
 fn similar(similar: &Similar) -> String {
     match similar {
         Similar::Name(name) => (*name).to_owned(),

@@ -93,7 +93,7 @@ impl Claim {
     }
 }
 
-/// A block that probably differs between runs, for systems on which they cannot agree.
+/// Returns a block that probably differs between runs, for systems on which they cannot coordinate.
 fn any_block() -> u16 {
     let pid = std::process::id().wrapping_mul(2_654_435_761);
     u16::try_from(pid >> 16).expect("half of the bits") % BLOCKS

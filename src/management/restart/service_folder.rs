@@ -93,7 +93,7 @@ fn milliseconds(bytes: &[u8]) -> Option<Duration> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok().map(Duration::from_millis)
 }
 
-/// `supervise-daemon web --start ... --respawn-delay 5 ...`.
+/// Returns the restart policy of `supervise-daemon web --start ... --respawn-delay 5 ...`.
 fn openrc(process: &Process, program: &Program) -> Option<Box<Restarter>> {
     let mut restarter = Restarter::new(RestarterKind::Openrc, process, program);
     let name = program.arguments.first().filter(|name| !name.as_bytes().starts_with(b"-"));

@@ -88,7 +88,7 @@ fn lossy_option(text: &Option<Text>) -> Option<String> {
     text.as_ref().map(lossy)
 }
 
-/// The bytes in base64 where the text alone would lose something.
+/// Returns the bytes in base64, if the text is not valid UTF-8.
 fn bytes(text: &Text) -> Option<String> {
     text.as_str().is_none().then(|| BASE64.encode(text.as_bytes()))
 }

@@ -7,7 +7,7 @@ use crate::model::{Endpoint, Socket};
 use crate::model::{Exposure, PathContent};
 use crate::render::escape::escape;
 
-/// The address as ss writes it: `*` takes IPv4 and IPv6, `0.0.0.0` IPv4 alone, `[::]` IPv6 alone. `[::]?` is the
+/// Returns the address as ss writes it: `*` takes IPv4 and IPv6, `0.0.0.0` IPv4 alone, `[::]` IPv6 alone. `[::]?` is the
 /// wildcard of IPv6 of which it is not known whether it takes IPv4 too.
 pub(crate) fn address(socket: &Socket) -> String {
     let (address, interface) = match &socket.endpoint {
@@ -44,7 +44,7 @@ pub(crate) fn path_content(content: PathContent) -> Option<&'static str> {
     }
 }
 
-/// The address in a sentence.
+/// Returns the address for a sentence.
 #[cfg(feature = "cli")]
 pub(crate) fn address_phrase(socket: &Socket) -> String {
     let (Some(address), Endpoint::Ip { interface, .. }) = (socket.endpoint.address(), &socket.endpoint)
@@ -84,7 +84,7 @@ pub(crate) fn reach(socket: &Socket) -> String {
     }
 }
 
-/// Whether other machines can reach it.
+/// Returns whether other machines can reach the socket.
 #[cfg(feature = "cli")]
 pub(crate) fn is_exposed(socket: &Socket) -> bool {
     matches!(socket.exposure(), Exposure::All | Exposure::Address)

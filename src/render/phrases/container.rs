@@ -6,14 +6,14 @@ use crate::model::Container;
 use crate::model::Text;
 use crate::render::escape::escape;
 
-/// A container's name, or the beginning of its id.
+/// Returns a container's name, or the beginning of its id.
 pub(crate) fn container(container: &Container) -> String {
     let id = || escape(&container.id).chars().take(12).collect();
     container.name.as_ref().map_or_else(id, escape)
 }
 
-/// A container with what it is: `container web-1`, or `pod 3a2b1c0d9e8f` for the infra container of a pod, which holds the
-/// ports of all the others.
+/// Returns a container with its kind: `container web-1`, or `pod 3a2b1c0d9e8f` for the infra container of a pod, which
+/// holds the ports of all its containers.
 pub(crate) fn container_or_pod(container: &Container) -> String {
     match container.name.as_ref().and_then(proxy::pod_of_infra) {
         Some(pod) => format!("pod {}", escape(&pod)),

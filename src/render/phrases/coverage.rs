@@ -5,6 +5,7 @@ use std::fmt;
 use super::{list_and, list_or};
 use crate::model::{Family, NotAsked, Protocol, Selection, Text, UserName};
 
+/// Returns why a snapshot cannot answer:
 /// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". `asked` are the
 /// snapshot's selections; none stands for all listeners.
 pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {

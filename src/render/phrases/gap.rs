@@ -30,7 +30,7 @@ impl fmt::Display for GapDetail {
     }
 }
 
-/// The phrase about `count` things that could not be read.
+/// Writes the phrase about `count` things that could not be read.
 fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let one = count == 1;
     match detail {
@@ -180,7 +180,7 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
     }
 }
 
-/// The phrase about network namespaces that could not be read.
+/// Writes the phrase about network namespaces that could not be read.
 fn namespaces(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let one = count == 1;
     match detail {
@@ -274,7 +274,7 @@ fn namespaces(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt
 pub(crate) const FOREIGN_PIDS: &str = "/proc shows the processes of another pid namespace than the one allears runs \
                                        in: a pid read there belongs to another process here";
 
-/// `: Permission denied`
+/// Writes the error of a phrase: `: Permission denied`.
 fn because(error: Option<&Text>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
         Some(error) => write!(f, ": {}", error.to_string_lossy()),

@@ -81,7 +81,7 @@ impl fmt::Display for Help {
     }
 }
 
-/// The command line that scans a target with full privileges; all Unix sockets for a path that no command line can hold.
+/// Returns the command line that scans a target as root. A path that cannot be quoted becomes all Unix sockets.
 fn privileged_scan(target: Option<&Text>) -> Option<String> {
     let holds = |target: &Text| target.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
     match target {

@@ -9,7 +9,7 @@ use crate::render::current_user::CurrentUser;
 use crate::render::escape::escape;
 use crate::render::macos_app;
 
-/// `~/src/shop`, with the project's folder instead of one deep inside of it.
+/// Returns the folder of a project: `~/src/shop`.
 pub(crate) fn project(project: &Project, current_user: &CurrentUser) -> String {
     current_user.path(&project.directory)
 }
@@ -75,7 +75,7 @@ pub(crate) fn program_change(change: FileChange) -> &'static str {
     }
 }
 
-/// The mark of a row whose first holder's program or script is not what a restart would run.
+/// Returns the mark of a row whose first holder's program or script is not what a restart would run.
 fn change_mark(listener: &Listener) -> Option<&'static str> {
     let process = &listener.head()?.process;
     match (process.executable_change, process.script_change) {
@@ -100,14 +100,14 @@ pub(crate) fn what_and_condition(listener: &Listener, current_user: &CurrentUser
     }
 }
 
-/// The condition of the first holder, if no holder runs and all are visible.
+/// Returns the condition of the first holder, if no holder runs and all are visible.
 pub(crate) fn condition_of_all(listener: &Listener) -> Option<&'static str> {
     let first = listener.holders.first().filter(|_| listener.unseen.is_none())?;
     let all = listener.holders.iter().all(|holder| holder.process.condition.is_some());
     first.process.condition.as_ref().filter(|_| all).map(Condition::as_str)
 }
 
-/// Which holders do not run, and what resumes them.
+/// Returns the holders that do not run, with what resumes them.
 pub(crate) fn conditions(listener: &Listener) -> Option<String> {
     const MOST: usize = 3;
     let several = listener.holders.len() > 1;

@@ -143,6 +143,7 @@ impl fmt::Display for WindowsProxy {
     }
 }
 
+/// Writes the phrase for a rule:
 /// `connections from other machines are forwarded to 10.0.0.2:80 by a rule of nftables (table nat, chain PREROUTING)`.
 fn nftables_rule(rule: &NftablesRule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let which = if rule.conditional { "some connections" } else { "connections" };

@@ -9,7 +9,7 @@ use crate::render::escape::escape;
 
 use super::unseen::unseen_holder;
 
-/// A user's name, or its number where it has none.
+/// Returns a user's name, or the uid if there is no name.
 pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
     name.as_ref().map(escape).or_else(|| uid.map(|uid| format!("uid {uid}")))
 }
@@ -25,7 +25,7 @@ fn process_user(process: &Process) -> Option<String> {
     user(&process.user, process.uid).or_else(|| unmapped(process.unknown_user))
 }
 
-/// A column's word for a user that has no number here.
+/// Returns the word in a column for a user without a uid here.
 fn unmapped(reason: Option<UnknownUser>) -> Option<String> {
     match reason? {
         UnknownUser::Unmapped | UnknownUser::UnmappedOrOverflow => Some("(unmapped)".to_owned()),
@@ -39,7 +39,7 @@ pub(crate) fn opener(socket: &Socket) -> Option<String> {
     known.or_else(|| socket.unknown_user.and_then(unmapped_phrase).map(str::to_owned))
 }
 
-/// A user that has no number here, in a sentence.
+/// Returns the phrase for a user without a uid here.
 fn unmapped_phrase(reason: UnknownUser) -> Option<&'static str> {
     match reason {
         UnknownUser::Unmapped => Some("a user this namespace has no number for"),
@@ -50,7 +50,7 @@ fn unmapped_phrase(reason: UnknownUser) -> Option<&'static str> {
     }
 }
 
-/// A holder's user.
+/// Returns the user of a holder.
 #[cfg(feature = "cli")]
 pub(crate) fn holder_user(holder: &Holder) -> Option<String> {
     process_user(&holder.process)
@@ -96,7 +96,7 @@ pub(crate) fn process_as(process: &Process, naming: Naming) -> String {
     format!("{shown} ({program}pid {}{user})", process.id.pid)
 }
 
-/// A name, which may be empty.
+/// Returns a process's name, escaped.
 pub(crate) fn process_name(name: &Text) -> String {
     match name.is_empty() {
         true => "(without a name)".to_owned(),
@@ -114,12 +114,12 @@ pub(crate) fn name_pid_and(name: &Text, pid: u32, remark: &str) -> String {
     format!("{} (pid {pid}{remark})", process_name(name))
 }
 
-/// `postgres (pid 812)`.
+/// Returns the phrase for a candidate: `postgres (pid 812)`.
 pub(crate) fn candidate(candidate: &Candidate) -> String {
     name_and_pid(&candidate.name, candidate.pid)
 }
 
-/// `postgres? (pid 812, not seen)`.
+/// Returns the phrase for a candidate that is not certain: `postgres? (pid 812, not seen)`.
 #[cfg(feature = "cli")]
 pub(crate) fn uncertain(candidate: &Candidate) -> String {
     format!("{}? (pid {}, not seen)", process_name(&candidate.name), candidate.pid)

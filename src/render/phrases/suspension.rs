@@ -78,7 +78,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// `bash (pid 7)`.
+/// Returns the phrase for an ancestor: `bash (pid 7)`.
 fn parent(parent: &Parent) -> String {
     name_and_pid(&parent.name, parent.pid)
 }
@@ -104,7 +104,7 @@ mod tests {
         remedy(&helps(process).unwrap())
     }
 
-    /// A word as the shell of this system wants it.
+    /// Returns a word quoted for this system's shell.
     fn quoted(word: &str) -> String {
         shell::quote(&word.into()).unwrap()
     }

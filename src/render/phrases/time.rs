@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "cli")]
 use jiff::Timestamp;
 
-/// A duration as people read it: `180 ms`, `1.5 s`, `2 min`.
+/// Returns a duration as people read it: `180 ms`, `1.5 s`, `2 min`.
 #[cfg(feature = "cli")]
 pub(crate) fn duration(duration: Duration) -> String {
     match duration.as_millis() {
@@ -30,7 +30,7 @@ pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A duration that counts down, without fractions of a second: `180 ms`, `43 s`.
+/// Returns a duration that counts down, without fractions of a second: `180 ms`, `43 s`.
 pub(crate) fn whole_seconds(duration: Duration) -> String {
     match duration.as_millis() {
         short @ ..1000 => format!("{short} ms"),

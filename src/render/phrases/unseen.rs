@@ -106,7 +106,7 @@ pub(crate) fn is_evidence_equal(one: &Candidate, other: &Candidate) -> bool {
     one.evidence == other.evidence
 }
 
-/// `postgres (pid 812)`, `python3 (pid 4) or node (pid 5)`.
+/// Returns the candidates: `postgres (pid 812)`, `python3 (pid 4) or node (pid 5)`.
 fn candidates(candidates: &[Candidate]) -> String {
     let shown: Vec<String> = candidates.iter().take(MOST).map(candidate).collect();
     let more = candidates.len().saturating_sub(MOST);

@@ -68,7 +68,7 @@ pub(crate) fn restarts(restart: &Restart) -> String {
     }
 }
 
-/// Whether something passes connections on could not be seen.
+/// Returns the sentence on forwarding that could not be read.
 pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
     format!("whether connections to it are passed on could not be seen: {}", phrases::gap(gap))
 }
@@ -117,7 +117,7 @@ fn service_phrase(service: &Service) -> String {
     format!("{of} {}", escape(&service.name))
 }
 
-/// The command that lists what a supervisor runs, if it is known and the program's name is not.
+/// Returns the command that lists what a supervisor runs, if it is known and the program's name is not.
 fn listing(manager: &Manager) -> String {
     let Manager::Supervisor { find: Some(find), .. } = manager else { return String::new() };
     shell::line(find).map_or_else(String::new, |find| format!(": {find} lists what it runs"))

@@ -8,7 +8,7 @@ use crate::plan::{LONGEST_LIST, PlanNote};
 use crate::render::phrases;
 use crate::shell;
 
-/// The subject of a note, in one word.
+/// Returns the subject of a note, in one word.
 pub(crate) fn note_label(note: &PlanNote) -> &'static str {
     match note {
         PlanNote::OtherSockets { .. } => "goes too",
@@ -24,7 +24,7 @@ pub(crate) fn note_label(note: &PlanNote) -> &'static str {
     }
 }
 
-/// A note in a sentence, unescaped names escaped.
+/// Returns a note as a sentence, with escaped names.
 pub(crate) fn note(note: &PlanNote, target: &BindTarget) -> String {
     match note {
         PlanNote::OtherSockets { process, sockets } => {
@@ -131,7 +131,7 @@ fn clients(connections: &[Connection]) -> String {
     )
 }
 
-/// `udp/53 on 127.0.0.1`, `/run/app.sock`.
+/// Returns the name of a socket: `udp/53 on 127.0.0.1`, `/run/app.sock`.
 fn socket(socket: &Socket) -> String {
     match socket.endpoint.port() {
         Some(port) => format!("{}/{port} on {}", socket.protocol.as_str(), phrases::address(socket)),

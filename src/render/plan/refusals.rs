@@ -12,7 +12,7 @@ use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::shell;
 
-/// Why nothing is done, in a sentence.
+/// Returns why nothing is done, as a sentence.
 pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
     match refusal {
         PlanRefusal::ForeignPidNamespace => "/proc shows another pid namespace than the one allears runs in, so that each \
@@ -200,7 +200,7 @@ fn finding(process: &Process, role: &Role, target: &BindTarget) -> Option<String
     })
 }
 
-/// The command that lists the containers of the engine that a process works for.
+/// Returns the command that lists the containers of the engine that a process works for.
 fn find_container(process: &Process, target: &BindTarget) -> String {
     let (port, name) = (target.port, process.name.to_string_lossy());
     let other = process.uid.filter(|uid| *uid != 0 && Some(*uid) != os::own_uid());

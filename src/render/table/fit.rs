@@ -81,7 +81,7 @@ impl Fit {
 }
 
 impl Column {
-    /// The least width in which a column still tells something.
+    /// Returns the least useful width of a column.
     fn least(self, natural: usize) -> usize {
         let least = match self {
             Column::What | Column::Connected | Column::Command | Column::Directory | Column::Address => 12,
@@ -91,7 +91,7 @@ impl Column {
         least.min(natural)
     }
 
-    /// The higher, the sooner a column is left out; `None` for those that always stay.
+    /// Returns the rank by which columns are dropped, the highest first. `None` for columns that always stay.
     fn drop_rank(self) -> Option<u8> {
         match self {
             Column::Port | Column::Process | Column::Pid => None,
@@ -112,7 +112,7 @@ impl Column {
     }
 }
 
-/// A text in at most this many columns. A path loses its beginning, everything else its end.
+/// Returns a text of at most this width. A path loses its beginning, any other text its end.
 pub(crate) fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

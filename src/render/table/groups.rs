@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use crate::model::{Listener, Process, ProcessId};
 use crate::render::phrases;
 
-/// Equal sockets of one program, which share one row: nginx has one for each worker, named one for each loop.
+/// Equal sockets of one program, which share one row: nginx has one for each worker.
 #[derive(Debug)]
 pub(crate) struct EqualSockets<'a> {
-    /// The place of the first one.
+    /// The index of the first one.
     pub(super) at: usize,
     /// The first one, with the holders of all.
     pub(crate) listener: Cow<'a, Listener>,
@@ -31,7 +31,7 @@ impl<'a> EqualSockets<'a> {
     }
 }
 
-/// Puts equal sockets of one program together. Those for which `apart` is not the same stay apart.
+/// Merges equal sockets of one program. Sockets with different values of `apart` are not merged.
 pub(crate) fn merge_equal<'a>(
     listeners: &'a [Listener],
     apart: &dyn Fn(usize) -> u8,
@@ -55,7 +55,7 @@ pub(crate) fn merge_equal<'a>(
     all
 }
 
-/// Whether two listeners are alike in all that a row tells, and one program's.
+/// Returns whether two listeners would have equal rows and belong to one program.
 fn are_equal(a: &Listener, b: &Listener) -> bool {
     let waiting = |listener: &Listener| listener.socket.queue.map(|queue| queue.waiting);
     let condition = |listener: &Listener| phrases::condition_of_all(listener);
@@ -67,7 +67,7 @@ fn are_equal(a: &Listener, b: &Listener) -> bool {
         && (ids(a).eq(ids(b)) || are_one_program(a, b))
 }
 
-/// Whether different processes hold two listeners for one program: workers of one server, of which each has its own.
+/// Returns whether two listeners belong to different workers of one server.
 fn are_one_program(a: &Listener, b: &Listener) -> bool {
     let (Some(one), Some(other)) = (a.head(), b.head()) else { return false };
     let (one, other) = (&one.process, &other.process);
@@ -82,7 +82,7 @@ fn are_one_program(a: &Listener, b: &Listener) -> bool {
             || parent(other) == Some(one.id.pid))
 }
 
-/// Listeners that differ in address or family alone share a row on a terminal.
+/// Groups listeners that differ only in address or family, which share a row on a terminal.
 pub(super) fn group_by_address<'a>(
     sockets: Vec<EqualSockets<'a>>,
     apart: &dyn Fn(usize) -> u8,
@@ -117,7 +117,7 @@ fn ids(listener: &Listener) -> impl Iterator<Item = ProcessId> {
     listener.holders.iter().map(|holder| holder.process.id)
 }
 
-/// Whether two listeners differ in address or family alone. What is cheap to compare comes first: thousands of
+/// Returns whether two listeners differ only in address or family. Cheap comparisons come first: thousands of
 /// listeners may share a port.
 pub(crate) fn differ_only_in_address(a: &Listener, b: &Listener) -> bool {
     let port = a.socket.endpoint.port();
@@ -129,7 +129,7 @@ pub(crate) fn differ_only_in_address(a: &Listener, b: &Listener) -> bool {
         && are_alike(a, b)
 }
 
-/// Whether two listeners are alike but for their addresses and holders.
+/// Returns whether two listeners are equal apart from their addresses and holders.
 fn are_alike(a: &Listener, b: &Listener) -> bool {
     a.socket.protocol == b.socket.protocol
         && a.socket.state == b.socket.state

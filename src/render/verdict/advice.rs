@@ -222,7 +222,7 @@ fn or(alternative: bool) -> &'static str {
     if alternative { "or " } else { "" }
 }
 
-/// `80`, `80-90`
+/// Returns a range of ports: `80`, `80-90`.
 fn range(range: &RangeInclusive<u16>) -> String {
     match range.start() == range.end() {
         true => range.start().to_string(),

@@ -206,7 +206,7 @@ fn suspended(process: &Process, unanswered: bool) -> String {
     format!("{}{is}{then}", phrases::process(process))
 }
 
-/// `w3wp.exe (pid 4012)`, and the services that run in it.
+/// Returns a server of HTTP.sys: `w3wp.exe (pid 4012)`, and the services that run in it.
 pub(super) fn http_server(server: &HttpServer) -> String {
     let name = match &server.name {
         Some(name) => phrases::name_and_pid(name, server.pid),
@@ -318,7 +318,7 @@ fn shared_address(socket: &Socket, count: usize, option: Option<ShareOption>) ->
     }
 }
 
-/// `user postgres`
+/// Returns the user of a socket: `user postgres`.
 fn user_of(socket: &Socket) -> String {
     phrases::opener(socket).unwrap_or_else(|| "the same user".to_owned())
 }
@@ -383,7 +383,7 @@ pub(super) fn localhost(answer: &LocalhostAnswer) -> String {
     }
 }
 
-/// `curl (pid 99) at 127.0.0.1:50000`
+/// Returns a client of a connection: `curl (pid 99) at 127.0.0.1:50000`.
 fn client(connection: &Connection) -> String {
     let clients: Vec<String> = connection.clients.iter().map(phrases::candidate).collect();
     match clients.is_empty() {

@@ -78,7 +78,7 @@ pub(super) fn reason(reason: &VerdictReason) -> String {
     }
 }
 
-/// `127.0.0.1:3000 is held by node (pid 4121, dev)`
+/// Returns who holds a port: `127.0.0.1:3000 is held by node (pid 4121, dev)`.
 fn held(listener: &Listener) -> String {
     format!("{} is held by {}", phrases::endpoint(&listener.socket), phrases::holders(listener))
 }
@@ -160,7 +160,7 @@ pub(super) fn forwarded(listener: &Listener, connections: &str) -> String {
     }
 }
 
-/// `container web-1, port 80 inside`
+/// Returns the destination in a container: `container web-1, port 80 inside`.
 fn destination(container: &Container) -> String {
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));
     format!("{}{port}", phrases::container_or_pod(container))
