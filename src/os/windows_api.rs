@@ -155,7 +155,7 @@ pub(in crate::os) fn processes() -> Vec<Listed> {
     let size = u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0);
     let mut entry = PROCESSENTRY32W { dwSize: size, ..PROCESSENTRY32W::default() };
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: the handle is owned once, where it is one; the entry says its own size.
+    // SAFETY: a valid handle is owned once; the entry has its own size.
     unsafe {
         let handle = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
         if handle == INVALID_HANDLE_VALUE {
@@ -182,7 +182,7 @@ pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
     impl Drop for Manager {
         fn drop(&mut self) {
             #[expect(unsafe_code, reason = "the system's own interface")]
-            // SAFETY: the handle was opened, and is closed here alone.
+            // SAFETY: the handle was opened, and is closed only here.
             unsafe {
                 CloseServiceHandle(self.0);
             }

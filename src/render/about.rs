@@ -16,15 +16,15 @@ const LABELS: usize = 12;
 /// Facts about this machine that `about` prints.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PortLimits {
-    /// The ports from which it gives one where a program asks for none.
+    /// The ephemeral range.
     pub(crate) automatic: Option<RangeInclusive<u16>>,
     /// The first port that needs no privilege.
     pub(crate) unprivileged_from: Option<u16>,
-    /// Which of these could not be read.
+    /// The limits that could not be read.
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// Writes what is known of a port; of one protocol, or of all.
+/// Writes what is known of a port, for one protocol or all.
 pub(crate) fn write(
     about: &About,
     wanted: Option<Protocol>,
@@ -208,7 +208,7 @@ fn here_lines(port: u16, limits: &PortLimits) -> Vec<String> {
         });
     }
     match limits.unprivileged_from {
-        // The common case says nothing; the others are a surprise.
+        // The default of 1024 needs no line.
         Some(from) if port < from => {
             lines.push(format!("only privileged processes may bind it here (ports below {from})"));
         }

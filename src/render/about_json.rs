@@ -49,7 +49,7 @@ struct RegistrationJson<'a> {
 struct ServiceJson<'a> {
     name: &'a str,
     description: &'a str,
-    /// First and last port, where they were assigned as a range.
+    /// The first and last port, if they were assigned as a range.
     range: Option<[u16; 2]>,
 }
 

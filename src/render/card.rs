@@ -28,9 +28,9 @@ use values::{
 
 /// The width of the labels' column.
 const LABELS: usize = 11;
-/// More characters of a command line than this tell a person nothing.
+/// The longest value that is shown whole, in characters.
 const LONGEST_VALUE: usize = 1000;
-/// More lines of a list than this are counted instead.
+/// The most items of a list that are shown. The others are counted.
 const LONGEST_LIST: usize = 12;
 
 /// The layout of a card.
@@ -42,11 +42,11 @@ pub(crate) struct CardOptions {
     pub(crate) current_user: CurrentUser,
     /// Whether the whole ancestry is shown.
     pub(crate) parents: bool,
-    /// The ports that the machine gives out by itself, where the snapshot is of this one and they are known.
+    /// The ephemeral range, if it is known and the snapshot is of this machine.
     pub(crate) automatic: Option<RangeInclusive<u16>>,
 }
 
-/// Writes a card for each listener. On a terminal those that differ in address alone share one.
+/// Writes a card for each listener. On a terminal, listeners that differ only in address share a card.
 pub(crate) fn write(snapshot: &Snapshot, options: &CardOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut groups: Vec<Vec<EqualSockets<'_>>> = Vec::new();
     for one in merge_equal(&snapshot.listeners, &|_| 0) {
@@ -110,7 +110,7 @@ impl Card<'_> {
         let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
             Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), phrases::list_and(&addresses)),
-            // The name that was asked for, whatever name the socket was bound by.
+            // The requested name, even if the socket was bound by another one.
             None => socket.other_paths.first().map_or_else(|| phrases::list_and(&addresses), escape),
         };
         if socket.state == State::Forwarded {
@@ -141,7 +141,7 @@ impl Card<'_> {
     }
 
     fn unseen_answer(&self, unseen: &Unseen) -> String {
-        // Who opened a socket need not be who holds it: servers drop their rights, and hand sockets on.
+        // The user who opened a socket need not be the user of its holder: servers drop privileges and pass sockets on.
         match (unseen.reason, phrases::opener(&self.listener.socket)) {
             (Reason::Kernel, _) => match phrases::kernel_sockets(&unseen.kernel) {
                 Some(what) => format!("is held by the kernel itself, for {what}"),
@@ -268,7 +268,7 @@ impl Card<'_> {
     /// Returns what the port number means.
     fn port(&self, port: u16) -> String {
         let automatic = self.options.automatic.as_ref();
-        // Who may hold it beside those that were seen may be anybody.
+        // Unseen holders may be any program.
         let holders = self.listener.holders.iter().filter(|_| self.listener.unseen.is_none());
         let names: Vec<&[u8]> = holders.flat_map(|holder| program_names(&holder.process)).collect();
         port_line::port_line(port, self.listener.socket.protocol, &self.snapshot.os, automatic, &names)

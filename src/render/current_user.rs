@@ -1,4 +1,4 @@
-//! The user who runs the command: which paths and processes are theirs.
+//! The user who runs the command, and the paths and processes of that user.
 
 use super::escape::escape;
 use super::style::TextRole;

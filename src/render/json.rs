@@ -99,7 +99,7 @@ pub(crate) struct ListenerJson {
     path_leads_to: Option<String>,
     service: Option<ServiceJson>,
     container: Option<ContainerJson>,
-    /// For sockets that a service manager keeps for a service alone.
+    /// Present only for sockets that a service manager keeps for a service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     descriptor_store: Option<DescriptorStoreJson>,
     holders: Vec<HolderJson>,

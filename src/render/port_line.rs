@@ -6,7 +6,7 @@ use super::phrases::assigned_names;
 use crate::model::{Protocol, System};
 use crate::port_info::{Assignment, Registration, Use, UseStatus};
 
-/// A use of more ports than this says little of any of them.
+/// A use of more ports than this is too wide to describe one of them.
 pub(super) const NARROW: u16 = 100;
 
 /// Returns the value of a card's line `port`: `5432/tcp is PostgreSQL's (IANA: postgresql)`.

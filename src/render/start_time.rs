@@ -12,7 +12,7 @@ struct StarterPhrases {
     between: &'static str,
 }
 
-/// Returns the phrases about the kinds whose name alone does not make the phrase.
+/// Returns the phrases about a kind. `None` if its name is the phrase.
 fn phrases(kind: &SupervisorKind) -> Option<StarterPhrases> {
     let phrases = |itself, between| Some(StarterPhrases { itself, between });
     match kind {
@@ -51,7 +51,7 @@ fn phrases(kind: &SupervisorKind) -> Option<StarterPhrases> {
 /// Returns what started a process, as it follows "started": `by zsh in tmux`, `by systemd`. `None` if nothing is known.
 pub(crate) fn started_by(process: &Process) -> Option<String> {
     let parent = process.parents.first();
-    // The first process takes in whoever has lost its parent: only of a service is it known that it was the starter.
+    // Orphans become children of process 1. Only a service is known to have been started by it.
     if let Some(first) = parent.filter(|parent| parent.pid == 1 && process.service.is_none()) {
         return Some(format!("now a child of {}", name_and_pid(&first.name, first.pid)));
     }

@@ -162,7 +162,7 @@ pub(crate) fn outcome(
     for done in &outcome.done {
         writeln!(out, "  {}", step_line(done))?;
     }
-    // Where a plan was shown, these were in it.
+    // A plan that was shown has these notes already.
     for note in plan.notes.iter().filter(|_| plan.sockets.is_empty()) {
         label(plan::note_label(note), &plan::note(note, &plan.target), options, out)?;
     }

@@ -234,13 +234,13 @@ fn is_free(outcome: &ReleaseOutcome) -> Option<bool> {
 
 impl<'a> FreeJson<'a> {
     fn new(plan: &'a Plan, outcome: &'a ReleaseOutcome) -> Self {
-        // What goes with a process that is not ended is not worth a word.
+        // Nothing ends with a process that is not ended: such notes are left out.
         let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
         let notes = notes.map(|note| plan::note(note, &plan.target));
         FreeJson {
             schema: SCHEMA,
             target: target_json(&plan.target),
-            // A refused plan is none: who holds the port is in `held_by`.
+            // A refused plan has no steps. The holders are in `held_by`.
             plan: plan.steps.iter().filter(|_| plan.refusals.is_empty()).map(step).collect(),
             refused: plan.refusals.iter().map(|refusal| plan::refusal(refusal, &plan.target)).collect(),
             instead: instead(plan),

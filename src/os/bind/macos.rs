@@ -13,7 +13,7 @@ pub(in crate::os) use limits as ready_limits;
 
 /// Returns the limits of this machine on ports.
 pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
-    // Since 10.14 a wildcard may be bound by anybody, a single address below 1024 by root alone.
+    // Since macOS 10.14 any user may bind a wildcard, but only root a single address below port 1024.
     Limits { unprivileged_from: Some(1024), ..Limits::default() }
 }
 

@@ -116,7 +116,7 @@ fn probe_table(pid: u32, table: &OwnedFd, buffer: &mut [MaybeUninit<u8>], walk: 
     }
 }
 
-/// Searches the descriptor tables of these processes alone.
+/// Searches the descriptor tables of these processes only.
 ///
 /// # Errors
 /// If /proc cannot be opened.

@@ -1,4 +1,4 @@
-//! The kernel's rules that forward connections without a socket. Depends on `model` alone.
+//! The kernel's rules that forward connections without a socket. Depends on `model` only.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]

@@ -39,12 +39,12 @@ pub(crate) struct GivenFiles;
 
 #[expect(clippy::unused_self, reason = "it keeps something on Linux")]
 impl GivenFiles {
-    /// Returns nothing: what became of a file is found out on Linux alone.
+    /// Returns nothing: changes of files are detected on Linux only.
     pub(crate) fn change(&mut self, _viewer: ProcessId, _path: &Text) -> Option<FileChange> {
         None
     }
 
-    /// Returns nothing: the files of processes are read on Linux alone.
+    /// Returns nothing: the files of processes are read on Linux only.
     pub(crate) fn older_content(&mut self, _process: &Process, _path: &Text) -> Option<Vec<u8>> {
         None
     }

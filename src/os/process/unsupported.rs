@@ -1,4 +1,4 @@
-//! What Linux alone reads of processes: on the other systems each function returns that there is nothing.
+//! Facts about processes that are read on Linux only. On the other systems each function returns nothing.
 
 use std::collections::BTreeMap;
 

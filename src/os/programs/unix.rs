@@ -1,4 +1,4 @@
-//! Programs of the system, found where nobody but root (or whoever runs this) can have put them.
+//! Programs of the system, in folders that only root or the user of this process can write to.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::Shell;
 /// The shell that commands are written for.
 pub(crate) const SHELL: Shell = Shell::Posix;
 
-/// Where the system and its administrator keep programs.
+/// The folders of programs of the system and its administrator.
 const FOLDERS: [&str; 6] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 /// Returns the path of a program in the system's own folders. One that others may write to is passed over.

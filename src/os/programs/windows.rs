@@ -7,7 +7,7 @@ use super::Shell;
 /// The shell that commands are written for.
 pub(crate) const SHELL: Shell = Shell::Windows;
 
-/// Where Windows and installed programs are. These are fixed: an environment variable could name any other place.
+/// The folders of Windows and of installed programs. They are fixed, because an environment variable could name any folder.
 const FOLDERS: [&str; 3] = [
     r"C:\Windows\System32",
     r"C:\Program Files\Docker\Docker\resources\bin",

@@ -1,4 +1,4 @@
-//! The sockets of container runtimes, and their replies. Depends on `model` alone.
+//! The sockets of container runtimes, and their replies. Depends on `model` only.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]

@@ -19,7 +19,7 @@ use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
 
 /// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-/// A longer reply is nobody's.
+/// The longest reply that is read.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// Returns the sockets of the system's runtime, or of one user's.

@@ -1,4 +1,4 @@
-//! Service managers: systemd, launchd and the service control manager of Windows. Depends on `model` alone, and never
+//! Service managers: systemd, launchd and the service control manager of Windows. Depends on `model` only, and never
 //! applies what it finds.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]

@@ -4,7 +4,7 @@ use crate::model::{Gap, GapDetail, GapKind, GapReason, Text};
 use crate::os::parse::windows::services;
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery};
 
-/// Returns nothing: the managers of this system are not asked for restart policies.
+/// Returns nothing: restart policies are not read on this system.
 pub(in crate::os) fn restart_policy(
     _service: &crate::model::Service,
 ) -> Option<crate::os::services::RestartPolicy> {

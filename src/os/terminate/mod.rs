@@ -1,4 +1,4 @@
-//! Ends a process, and never another one that was given its pid. Depends on `model` alone.
+//! Ends a process, and never another one with the same pid. Depends on `model` only.
 
 #[cfg(unix)]
 mod end_signal;

@@ -1,4 +1,4 @@
-//! What Linux alone runs on threads: parts that must not share a namespace with others, and two tasks at once.
+//! Tasks that run on threads on Linux only: those that need their own namespace, and two tasks at once.
 
 use std::io;
 use std::thread;

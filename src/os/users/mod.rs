@@ -1,4 +1,4 @@
-//! Users: their names, the user of this process, and its privileges. Depends on `model` alone.
+//! Users: their names, the user of this process, and its privileges. Depends on `model` only.
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]

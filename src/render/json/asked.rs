@@ -20,7 +20,7 @@ pub(super) struct AskedJson {
     all: bool,
     exposed: bool,
     pids: Vec<u32>,
-    /// A number, where a user was asked for by number.
+    /// The uid, if the user was given by number.
     users: Vec<String>,
     commands: Vec<String>,
     /// This and the next two are missing from documents of older versions, which had no such filters.
@@ -33,7 +33,7 @@ pub(super) struct AskedJson {
     #[serde(default)]
     developer: bool,
     all_namespaces: bool,
-    /// Whether connections were asked for. Documents of older versions do not say.
+    /// Whether connections were requested. Documents of older versions do not have it.
     #[serde(default)]
     connections: bool,
 }

@@ -1,4 +1,4 @@
-//! Reads a document back, or names the place where it is not understood.
+//! Reads a document back, or names the key that is invalid.
 
 mod holder;
 

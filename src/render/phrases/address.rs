@@ -1,4 +1,4 @@
-//! Addresses, paths and who can reach them.
+//! Addresses, paths, and from where they can be reached.
 
 use std::net::SocketAddr;
 

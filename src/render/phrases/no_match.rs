@@ -1,4 +1,4 @@
-//! What is told if no listener matches.
+//! The messages if no listener matches.
 
 use super::coverage::covered;
 use crate::model::{Protocol, Selection, Target};
@@ -14,7 +14,7 @@ pub(crate) const UNDETERMINED: &str = "could not determine whether something mat
 pub(crate) struct Narrowed {
     /// The only protocol.
     pub(crate) protocol: Option<Protocol>,
-    /// Whether sockets in every state were asked for.
+    /// Whether sockets in every state were requested.
     pub(crate) all: bool,
     /// Whether filters by process or by reach apply.
     pub(crate) filtered: bool,

@@ -9,7 +9,7 @@ use crate::render::escape::escape;
 /// Returns the sentence of a note, safe to print.
 pub(crate) fn note(note: &Note) -> String {
     match note {
-        // The bytes of a document are kept where they are not UTF-8.
+        // Bytes of a document that are not UTF-8 are kept.
         Note::Other(text) => escape(text),
         note => escape(&Text::from_display(note)),
     }

@@ -1,4 +1,4 @@
-//! What is told beside a list of pids.
+//! The messages beside a list of pids.
 
 use super::gap::FOREIGN_PIDS;
 use super::{address, container, help};

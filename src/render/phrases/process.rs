@@ -125,7 +125,7 @@ pub(crate) fn uncertain(candidate: &Candidate) -> String {
     format!("{}? (pid {}, not seen)", process_name(&candidate.name), candidate.pid)
 }
 
-/// Returns who holds a socket, in a phrase that can follow "by": `node (pid 4121, dev) and 1 other`.
+/// Returns the holders of a socket, in a phrase that can follow "by": `node (pid 4121, dev) and 1 other`.
 pub(crate) fn holders(listener: &Listener) -> String {
     match (listener.holders.as_slice(), opener(&listener.socket)) {
         ([only], _) => process(&only.process),

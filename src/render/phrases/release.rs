@@ -24,7 +24,7 @@ pub(crate) enum NotFreed<'a> {
     Refused { reason: Option<String> },
     /// Several ports take a confirmation by an option.
     SeveralPorts,
-    /// Nobody can be asked for confirmation.
+    /// There is no terminal to ask for confirmation.
     NoTerminal,
 }
 

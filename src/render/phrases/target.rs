@@ -13,7 +13,7 @@ use crate::port_info::ServicePorts;
 #[cfg(feature = "cli")]
 use crate::render::escape::escape;
 
-/// Returns what was asked for as one types it for `free`: `3000`, `udp/53`. It has no address, because `free` takes none.
+/// Returns the target as an argument of `free`: `3000`, `udp/53`. It has no address, because `free` takes none.
 pub(crate) fn target(target: &BindTarget) -> String {
     format!("{}{}", target.protocol.prefix(), target.port)
 }

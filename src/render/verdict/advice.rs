@@ -210,7 +210,7 @@ fn wait_free(target: &BindTarget) -> String {
     allears(&["wait", "--free", &target.to_string()], false)
 }
 
-/// Returns what was asked for with its address, or as [`phrases::target`] does if it has none.
+/// Returns the target with its address, or as [`phrases::target`] does if it has none.
 fn target_or_address(target: &BindTarget) -> String {
     match target.address {
         Some(address) => std::net::SocketAddr::new(address, target.port).to_string(),

@@ -197,7 +197,7 @@ fn a_holder_that_does_not_run_is_reported() {
     assert!(sentences(&verdict.facts).iter().any(|known| known == fact), "{:?}", verdict.facts);
     let advice = "pid 991 is stopped: kill -CONT 991 resumes it; before that, SIGTERM has no effect";
     assert!(sentences(&verdict.advice).iter().any(|known| known == advice), "{:?}", verdict.advice);
-    // Where another holder runs, somebody may answer.
+    // If another holder runs, it may answer.
     let listener = held_by(listener, "other");
     let verdict = judge(observation(IN_USE, IN_USE, vec![listener]));
     assert!(

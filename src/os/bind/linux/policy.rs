@@ -51,7 +51,7 @@ pub(in crate::os) fn policies() -> Policies {
     Policies {
         may_bind_privileged: match (capabilities, is_first) {
             (Some(capabilities), Some(true)) => Some(capabilities >> NET_BIND_SERVICE & 1 == 1),
-            // Whether a capability of another user namespace counts depends on who owns the network namespace.
+            // Whether a capability of another user namespace counts depends on the user namespace that owns the network namespace.
             _ => None,
         },
         confinement,

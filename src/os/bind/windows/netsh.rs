@@ -1,4 +1,4 @@
-//! What Windows tells by its program netsh and by no documented interface. It is run for `why` alone.
+//! Limits that Windows reports only by its program netsh, and by no documented interface. It runs for `why` only.
 
 use std::process::Command;
 use std::time::Duration;

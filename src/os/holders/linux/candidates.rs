@@ -22,7 +22,7 @@ use crate::os::{ProgramWords, Row};
 use expected_program::ExpectedProgram;
 use other_listeners::OtherListeners;
 
-/// The most candidates that are named. A longer list helps nobody.
+/// The most candidates that are named. A longer list is not useful.
 const FEW: usize = 5;
 /// A process whose descriptors may not be read.
 pub(in crate::os) struct Refused {

@@ -7,7 +7,7 @@ use crate::model::{Error, HolderMethod};
 use crate::os::Row;
 use crate::os::descriptors::sys::walk;
 
-/// How often a socket that nobody seems to hold is searched for again.
+/// The number of repeated searches for a socket without a holder.
 const REPEATS: usize = 2;
 
 /// Walks through all processes again while a socket is missing that neither the kernel nor an unreadable process explains.

@@ -27,7 +27,7 @@ pub(in crate::os) struct State<'a> {
     accounted: usize,
     /// The method that was used, once it was. The BPF iterator does not show which processes refuse access.
     pub(in crate::os) method: Option<HolderMethod>,
-    /// The processes that refuse access, where they were probed at the same time as the BPF iterator ran.
+    /// The processes that refuse access, if they were probed while the BPF iterator ran.
     pub(in crate::os) access: Option<Result<Walk, Error>>,
     /// What the kernel reports about its sockets, once it has been read.
     pub(in crate::os) reports: Option<KernelReports>,

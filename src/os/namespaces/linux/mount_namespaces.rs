@@ -69,7 +69,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn all(&mut self, found: BTreeMap<u64, NamespaceHandle>) -> Result<(), Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        // Opened before any other mount namespace is entered, where there may be no /proc.
+        // Opened before any other mount namespace is entered, which may have no /proc.
         let this_thread = rustix::fs::open("/proc/thread-self", flags, Mode::empty())?;
         let own = number_in(CWD, c"/proc/thread-self/ns/mnt", b"mnt:[");
         let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST)

@@ -27,7 +27,7 @@ const MESSAGE: usize = 72;
 const ESTABLISHED: u8 = 1;
 const CLOSE: u8 = 7;
 const LISTEN: u8 = 10;
-/// Bound and not listening: a state of this interface alone, since Linux 6.8.
+/// Bound and not listening: a state that only this interface has, since Linux 6.8.
 const BOUND_INACTIVE: u8 = 13;
 
 /// The states of the sockets that a request asks for.
@@ -160,7 +160,7 @@ pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<InetDia
         (_, State::Listen) => Some(Queue { waiting, limit: Some(limit) }),
         _ => None,
     };
-    // Both directions are shut down: such a UDP socket answers nobody.
+    // Both directions are shut down: such a UDP socket receives nothing.
     let state = if protocol.is_datagram() && shutdown == Some(3) { State::Closed } else { state };
     Some(InetDiagEntry {
         local: SocketAddr::new(local, local_port),

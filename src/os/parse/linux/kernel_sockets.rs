@@ -23,7 +23,7 @@ pub(in crate::os) enum Strength {
     Possible,
 }
 
-/// Where a claimed socket is bound.
+/// The address of a claimed socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::os) enum Bound {
     /// The wildcard address.

@@ -1,4 +1,4 @@
-//! Netlink messages (netlink(7), linux/netlink.h). Pure: what a datagram contains is decided from its bytes alone.
+//! Netlink messages (netlink(7), linux/netlink.h). Pure: it reads only the bytes of a datagram.
 //!
 //! Custom code, because the answer decides whether a port is reported as free: an error must never pass for an empty list
 //! (netstat2 0.11.2 takes one for it), and a socket table has too many messages to allocate for each.

@@ -83,7 +83,7 @@ pub(crate) struct ExitStatuses {
 pub(crate) enum AfterSignal {
     /// However the process ends.
     Restarts,
-    /// Depending on how the process ends: killed by the signal, or by itself with an exit code of its choice.
+    /// It depends on how the process ends: by the signal, or with an exit code of its own.
     Depends,
     /// However the process ends.
     StaysDown,

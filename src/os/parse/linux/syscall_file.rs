@@ -9,9 +9,9 @@ use crate::model::Call;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::os) struct CallNumbers<'a> {
     pub(in crate::os) accept: &'a [c_long],
-    /// Calls that receive from sockets alone.
+    /// Calls that receive from sockets only.
     pub(in crate::os) receive: &'a [c_long],
-    /// Calls that send to sockets alone.
+    /// Calls that send to sockets only.
     pub(in crate::os) send: &'a [c_long],
     pub(in crate::os) connect: &'a [c_long],
     pub(in crate::os) read: &'a [c_long],

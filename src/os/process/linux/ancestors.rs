@@ -151,7 +151,7 @@ fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
     procfs::read_at(rustix::fs::CWD, format!("/proc/{pid}/{name}"), limit).ok()
 }
 
-/// Returns the parent's pid alone, from which [`add_ancestors`] continues.
+/// Returns only the parent's pid, from which [`add_ancestors`] continues.
 pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Parent> {
     vec![Parent { pid: stat.parent, name: Text::default() }]
 }

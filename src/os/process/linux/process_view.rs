@@ -160,7 +160,7 @@ mod tests {
         std::fs::write(folder.0.join("conf"), "a=1").unwrap();
         std::os::unix::fs::symlink("conf", folder.0.join("link")).unwrap();
         std::os::unix::fs::symlink("loop", folder.0.join("loop")).unwrap();
-        // Whoever opens it waits for a writer.
+        // An open blocks until there is a writer.
         rustix::fs::mkfifoat(CWD, folder.0.join("fifo"), Mode::RWXU).unwrap();
         let read = |name: &str, limit| file(other.id(), &folder.path(name), limit);
         assert_eq!(read("conf", 3).as_deref(), Some(&b"a=1"[..]));

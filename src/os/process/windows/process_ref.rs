@@ -18,7 +18,7 @@ impl ProcessRef {
         Some(ProcessRef { pid, start: windows_api::lifetime(pid).id_start() })
     }
 
-    /// Refers to a process by its pid alone, before its start is known.
+    /// Refers to a process by its pid only, before its start is known.
     pub(in crate::os) fn without_start(pid: u32) -> ProcessRef {
         ProcessRef { pid, start: None }
     }

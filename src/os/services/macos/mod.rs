@@ -112,7 +112,7 @@ fn main_process(process: &Process) -> Option<u32> {
     }
 }
 
-/// Returns nothing: the managers of this system are not asked for restart policies.
+/// Returns nothing: restart policies are not read on this system.
 pub(in crate::os) fn restart_policy(_service: &Service) -> Option<crate::os::services::RestartPolicy> {
     None
 }

@@ -170,7 +170,7 @@ fn read_udplite(
     }
 }
 
-/// Adds the sockets of UDP-Lite by /proc/net alone.
+/// Adds the sockets of UDP-Lite from /proc/net.
 pub(in crate::os) fn add_udplite_from_proc(
     directory: impl AsFd,
     request: &TableRequest,

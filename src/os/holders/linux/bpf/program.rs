@@ -254,7 +254,7 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
         store(W, FRAME, RECORD_PID, R2),
         load(W, R2, CONTEXT, CONTEXT_DESCRIPTOR),
         store(W, FRAME, RECORD_DESCRIPTOR, R2),
-        // Where there is no room for the record, the kernel comes back with the same descriptor.
+        // If there is no room for the record, the kernel calls again with the same descriptor.
         load(DW, R1, CONTEXT, META),
         load(DW, R1, R1, META_SEQ),
         copy(R2, FRAME),

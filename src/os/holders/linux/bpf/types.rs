@@ -76,7 +76,7 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         #[expect(unsafe_code, reason = "mapped memory becomes a slice")]
         // SAFETY: the mapping has this length until it is dropped, may be read, and shows a section of the kernel's
-        // image that nobody writes to: that it is sysfs was checked, and unlike a file it can neither change nor shrink.
+        // image that is never written: it is checked to be sysfs's, which unlike a file can neither change nor shrink.
         unsafe {
             std::slice::from_raw_parts(self.begin.as_ptr(), self.length)
         }

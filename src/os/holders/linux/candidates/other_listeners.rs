@@ -1,4 +1,4 @@
-//! Who listens on other ports: a server that listens on one port is a likely holder of another.
+//! The cgroups and users of the other listeners: a server that listens on one port is a likely holder of another.
 
 use std::collections::BTreeSet;
 

@@ -48,7 +48,7 @@ pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> V
     claims
 }
 
-/// Returns the claims of WireGuard's interfaces alone.
+/// Returns the claims of WireGuard's interfaces only.
 pub(in crate::os) fn wireguard_claims(links: &[Link]) -> Vec<Claim> {
     match links.iter().any(|link| link.kind == KernelSocketKind::Wireguard && link.up) {
         true => wireguards(links, &families()),

@@ -12,7 +12,7 @@ pub(super) fn help(socket: &Socket) -> Help {
     Help::PrivilegedScan { target: Some(argument(socket)), missing }
 }
 
-/// Returns the target for a socket: its port, its path if that is a target by itself, or all Unix sockets.
+/// Returns the target for a socket: its port, its path if that is a target, or all Unix sockets.
 fn argument(socket: &Socket) -> Text {
     match &socket.endpoint {
         // A bare port means TCP and UDP.
