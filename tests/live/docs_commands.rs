@@ -195,6 +195,7 @@ fn every_command_of_a_page_is_valid() {
         "docs/options.md",
         "docs/exit-codes.md",
         "docs/free.md",
+        "docs/next.md",
         "docs/wait.md",
     ];
     let texts = pages.map(|page| read(Path::new(page)));

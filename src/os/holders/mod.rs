@@ -75,7 +75,10 @@ pub(crate) fn holders(
     program_words: ProgramWords,
 ) -> Result<Holders, Error> {
     if search == HolderSearch::Bpf && !sys::HAS_BPF {
-        return Err(Error::new(ErrorKind::Unsupported, "--holders bpf is supported only on Linux"));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "the BPF search for holders is supported only on Linux",
+        ));
     }
     if rows.is_empty() && search != HolderSearch::Bpf {
         return Ok(Holders::default());

@@ -22,12 +22,15 @@ const FIRST_READ: u64 = 2048;
 /// # Errors
 /// If it is another file system, or not mounted, as in a bare chroot.
 pub(in crate::os) fn require() -> Result<(), Error> {
-    let error = |source: io::Error| {
-        Error::new(ErrorKind::Processes, "cannot list processes: /proc is not mounted").because(source)
-    };
-    let filesystem = rustix::fs::statfs("/proc").map_err(|errno| error(errno.into()))?;
+    let filesystem = rustix::fs::statfs("/proc").map_err(|errno| {
+        Error::new(ErrorKind::Processes, "cannot list processes: /proc is not mounted")
+            .because(io::Error::from(errno))
+    })?;
     if filesystem.f_type != rustix::fs::PROC_SUPER_MAGIC {
-        return Err(error(io::Error::other("it is another file system")));
+        return Err(Error::new(
+            ErrorKind::Processes,
+            "cannot list processes: /proc is not a process file system",
+        ));
     }
     Ok(())
 }
