@@ -1,5 +1,5 @@
 //! Port numbers: their range, their entries in the IANA registry, and what commonly listens on them. Built-in tables only:
-//! the answer is the same on every system. Depends on `model` alone.
+//! the answer is the same on every system. Depends on `model` only.
 
 mod common_uses;
 mod registry;

@@ -70,12 +70,12 @@ impl NextOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NextPorts {
-    /// At most as many ports as were asked for, ascending. Nothing reserves them: another program can bind them first.
+    /// At most the requested number of ports, ascending. Nothing reserves them: another program can bind them first.
     pub ports: Vec<u16>,
     /// The ports that were tested before the last one was found, and passed over, ascending.
     pub skipped: Vec<SkippedPort>,
     /// Whether other calls of the same user are kept from getting these ports for two seconds. False if fewer were found
-    /// than asked for, and if there is no folder that only this user can write to.
+    /// than requested, and if there is no folder that only this user can write to.
     pub claimed: bool,
     /// What could not be found out about `ports`: whether something forwards them.
     pub gaps: Vec<Gap>,

@@ -1,4 +1,4 @@
-//! Adds notes to listeners: where the common use of a port contradicts its holder, where it is a risk, and where it leads.
+//! Adds notes to listeners: an unexpected holder of a well-known port, a risk, or the destination of a forwarded port.
 //! Pure. A listener with an unknown holder gets none.
 
 use crate::management::role::{Role, role};

@@ -88,7 +88,7 @@ pub enum Note {
     Other(Text),
 }
 
-/// A service that gives whoever reaches it control over the machine or a process.
+/// A service that gives every client control over the machine or a process.
 ///
 /// ```
 /// use allears::OpenService;

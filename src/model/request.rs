@@ -32,7 +32,7 @@ pub enum Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum HolderSearch {
-    /// The fastest one that is permitted and worth its setup.
+    /// The fastest one that is permitted, including its setup.
     #[default]
     Auto,
     /// Reads the descriptor table of every process that the caller may read.

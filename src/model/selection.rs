@@ -1,4 +1,4 @@
-//! What a snapshot was asked for.
+//! The request of a snapshot.
 
 use crate::model::{Protocol, Target, Text};
 

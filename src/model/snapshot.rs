@@ -48,7 +48,7 @@ pub struct Snapshot {
     pub paths: Vec<UnixPath>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
-    /// How it was read, where there are several ways. Not part of the JSON document.
+    /// How it was read, if there are several ways. Not part of the JSON document.
     pub sources: Sources,
 }
 

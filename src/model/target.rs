@@ -198,8 +198,8 @@ impl Target {
     }
 
     /// Returns how well a socket's address answers: `None` not at all, 1 and 2 for wildcards, 3 and 4 for the very
-    /// address, more for the family of the address asked for. Which of several that are as good is reached is
-    /// [`crate::port_sharing`]'s business. 0 if no address is asked for.
+    /// address, more for the family of the requested address. Which of several that are as good is reached is
+    /// decided by [`crate::port_sharing`]. 0 if no address is requested.
     pub(crate) fn answered_by(&self, socket: &Socket) -> Option<u8> {
         let (local, port, interface) = match (&socket.endpoint, &self.unix) {
             (Endpoint::Ip { address, port, interface }, None) => (address, port, interface),

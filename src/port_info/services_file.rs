@@ -15,7 +15,7 @@ pub(crate) struct ServicesFile {
 }
 
 impl Default for Services {
-    /// Returns the names of the registry alone.
+    /// Returns only the names of the registry.
     fn default() -> Services {
         Services {
             load: || ServicesFile { path: String::new(), read: Ok(Vec::new()) },

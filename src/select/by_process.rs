@@ -132,8 +132,8 @@ impl Selection {
         }
     }
 
-    /// Returns whether a listener passes the filter for people's own programs. What a container publishes passes, whoever
-    /// forwards it. A socket of a service of the system does not, even if its holder could not be seen.
+    /// Returns whether a listener passes the filter for people's own programs. A published port of a container passes,
+    /// whichever process forwards it. A socket of a service of the system does not, even if its holder could not be seen.
     fn developer_keeps(
         &self,
         listener: &Listener,

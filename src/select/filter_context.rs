@@ -28,7 +28,7 @@ impl FilterContext {
         FilterContext { whole_ancestries: !hides_processes(gaps), first_person, is_macos }
     }
 
-    /// Returns the facts about the machine of a saved snapshot. Ancestries are whole if a tree was asked for.
+    /// Returns the facts about the machine of a saved snapshot. Ancestries are whole if a tree was requested.
     pub(super) fn from_saved(snapshot: &Snapshot) -> FilterContext {
         let is_macos = snapshot.os == System::Macos;
         let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());

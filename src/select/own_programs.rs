@@ -45,7 +45,7 @@ pub(super) fn is_own(process: &Process, context: &FilterContext) -> Option<bool>
     Some(is_persons || !(is_part || (is_service && is_installed(process))))
 }
 
-/// Returns whether a service belongs to the system. PM2 and Supervisor run programs of people, whoever started them.
+/// Returns whether a service belongs to the system. PM2 and Supervisor run programs of people, even if the system starts them.
 pub(super) fn is_of_system(service: &Service) -> bool {
     service.scope == ServiceScope::System
         && !matches!(service.manager, ServiceManager::Pm2 | ServiceManager::Supervisord)
@@ -69,7 +69,7 @@ fn is_installed(process: &Process) -> bool {
     });
     match script {
         Some(Some(path)) => is_in_installed_folder(path),
-        // A script by a relative path is somebody's own.
+        // A script with a relative path is not installed.
         Some(None) => false,
         None => is_in_installed_folder(program),
     }
@@ -90,7 +90,8 @@ fn is_part_of_system(program: &Text, context: &FilterContext) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Container, ProcessId, Project, Supervisor, UnknownUser};
+    use crate::management::test_support::container;
+    use crate::model::{ProcessId, Project, Supervisor, UnknownUser};
 
     const CONTEXT: FilterContext =
         FilterContext { whole_ancestries: true, first_person: 1000, is_macos: false };
@@ -129,15 +130,7 @@ mod tests {
     }
 
     fn with_container(mut process: Process) -> Process {
-        process.container = Some(Container {
-            runtime: "docker".into(),
-            id: "4f1d".into(),
-            uid: None,
-            name: None,
-            image: None,
-            port: None,
-            compose: None,
-        });
+        process.container = Some(container("docker", "web"));
         process
     }
 

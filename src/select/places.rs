@@ -40,7 +40,8 @@ pub(super) fn is_within(path: &Text, folder: &Text) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Container, ProcessId, Project};
+    use crate::management::test_support::container;
+    use crate::model::{ProcessId, Project};
 
     #[test]
     fn folders_contain_whole_names() {
@@ -70,15 +71,7 @@ mod tests {
         assert_eq!(selection.runs_inside(&process), None);
         process.directory = Some("/app/web".into());
         assert_eq!(selection.runs_inside(&process), Some(true));
-        process.container = Some(Container {
-            runtime: "docker".into(),
-            id: "4f1d".into(),
-            uid: None,
-            name: None,
-            image: None,
-            port: None,
-            compose: None,
-        });
+        process.container = Some(container("docker", "web"));
         assert_eq!(selection.runs_inside(&process), Some(false));
         process.project =
             Some(Project { directory: "/app".into(), marker: ".git".into(), head: None, worktree: None });

@@ -29,7 +29,7 @@ impl Target {
     /// Adds the interface to an address that needs one, if only one interface has the address.
     ///
     /// # Errors
-    /// If the interface is missing and more than one may be meant, if there is no such interface, and if TCP is asked for a
+    /// If the interface is missing and more than one may be meant, if there is no such interface, and if TCP is requested for a
     /// multicast address of IPv6.
     pub(crate) fn scoped(
         self,
