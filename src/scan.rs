@@ -289,7 +289,7 @@ impl Query {
         }
         let mut containers = ContainerLookup::new(&self.runtimes);
         let mut forwarded = ForwardedPorts::new(selection, &containers, &table.rows);
-        let (matching, rest) = selection.split(table.rows, true, |row| &row.socket);
+        let (matching, rest) = selection.split(table.rows, &os::SYSTEM, true, |row| &row.socket);
         forwarded.narrow(selection, &containers, !matching.is_empty());
         if matching.is_empty() && forwarded.is_empty() {
             return Ok(snapshot);

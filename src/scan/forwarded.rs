@@ -60,7 +60,8 @@ impl ForwardedPorts {
     ) {
         if let Some(publishers) = &self.publishers {
             let forwarded = containers.forwarded(publishers, &self.listening, &snapshot.listeners);
-            let (mut matching, _) = selection.split(forwarded, false, |listener| &listener.socket);
+            let (mut matching, _) =
+                selection.split(forwarded, &snapshot.os, false, |listener| &listener.socket);
             let unknown = drop_unreachable_loopback(&mut matching, &|_| None);
             snapshot.complete &= unknown.is_none();
             snapshot.gaps.extend(unknown);
@@ -92,7 +93,8 @@ fn add_by_rules(selection: &Selection, port: u16, snapshot: &mut Snapshot) {
         for listener in snapshot.listeners.iter_mut().filter(of_protocol) {
             rules.complete(std::slice::from_mut(listener));
         }
-        let (matching, _) = selection.split(rules.forwarded, false, |listener| &listener.socket);
+        let (matching, _) =
+            selection.split(rules.forwarded, &snapshot.os, false, |listener| &listener.socket);
         snapshot.listeners.extend(matching);
         snapshot.complete &= rules.unknown.is_none();
         snapshot.gaps.extend(rules.unknown.filter(|gap| !snapshot.gaps.contains(gap)));
