@@ -9,6 +9,7 @@ mod command_match;
 mod held;
 mod ini;
 mod masters;
+mod parent_role;
 mod pm2;
 mod program;
 mod roles;
@@ -24,8 +25,8 @@ use std::time::Duration;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 pub(crate) use held::{HeldFor, HolderKind, holds_for_others, stop_for_port};
+use parent_role::{ParentRole, RestartSetting};
 use program::Program;
-use roles::{ParentRole, RestartSetting};
 pub(crate) use shell_loop::sleeps;
 
 /// What restarts a process after it ends.

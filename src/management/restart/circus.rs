@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::command_match::{ANY, fit};
 use super::ini::{self, Comments, Section};
+use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
 use crate::model::{Process, Text};
 

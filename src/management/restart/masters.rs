@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::parent_role::ParentRole;
 use super::program::Program;
-use super::roles::ParentRole;
 use super::{Certainty, Restarter, RestarterKind};
 use crate::model::Process;
 

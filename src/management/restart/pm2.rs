@@ -1,8 +1,8 @@
 //! The daemon of pm2, which restarts its applications. The name of an application is only in its environment, which is not
 //! read, so the user has to find it with `pm2 list`. Source: the documentation of pm2. Not tested with pm2 itself.
 
+use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 

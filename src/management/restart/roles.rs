@@ -2,30 +2,11 @@
 
 use std::time::Duration;
 
+use super::parent_role::{ParentRole, RestartSetting};
 use super::program::Program;
 use super::{Certainty, Restarter, RestarterKind, SUPERVISORS, Sources, Stop, Trigger, masters, shell_loop};
 use crate::model::{Process, SupervisorKind, Text};
 use crate::os::parse::supervisor;
-
-/// What an ancestor does when its child ends.
-#[derive(Debug)]
-pub(super) enum ParentRole {
-    /// It restarts the child.
-    Restarts(Box<Restarter>),
-    /// It ends too, or does nothing.
-    Wrapper,
-    /// Unknown.
-    Other,
-    /// It does not restart the child, and neither does any of its ancestors: a login, a terminal, an editor.
-    Boundary,
-}
-
-/// Whether the configuration of a supervisor makes it restart a child.
-pub(super) enum RestartSetting {
-    Restarts(Box<Restarter>),
-    /// It is configured not to restart it.
-    LeavesDown,
-}
 
 /// Returns what `parent` does when `child` ends.
 pub(super) fn role(

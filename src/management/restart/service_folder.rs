@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::roles::RestartSetting;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
 

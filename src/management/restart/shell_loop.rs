@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::parent_role::ParentRole;
 use super::program::Program;
-use super::roles::ParentRole;
 use super::{Certainty, Restarter, RestarterKind, Sources};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};

@@ -6,8 +6,8 @@ mod programs;
 use std::time::Duration;
 
 use super::ini::{self, Comments, Section};
+use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::roles::RestartSetting;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
 use crate::model::{Process, Text};
 

@@ -2,12 +2,10 @@
 
 #[cfg(feature = "cli")]
 use crate::model::Holder;
-use crate::model::{Candidate, Listener, Process, Socket, Text, UnknownUser};
+use crate::model::{Candidate, Process, Socket, Text, UnknownUser};
 use crate::os::parse::process_name::hidden_program;
 use crate::program_label;
 use crate::render::escape::escape;
-
-use super::unseen::unseen_holder;
 
 /// Returns a user's name, or the uid if there is no name.
 pub(crate) fn user(name: &Option<Text>, uid: Option<u32>) -> Option<String> {
@@ -123,20 +121,4 @@ pub(crate) fn candidate(candidate: &Candidate) -> String {
 #[cfg(feature = "cli")]
 pub(crate) fn uncertain(candidate: &Candidate) -> String {
     format!("{}? (pid {}, not seen)", process_name(&candidate.name), candidate.pid)
-}
-
-/// Returns the holders of a socket, in a phrase that can follow "by": `node (pid 4121, dev) and 1 other`.
-pub(crate) fn holders(listener: &Listener) -> String {
-    match (listener.holders.as_slice(), opener(&listener.socket)) {
-        ([only], _) => process(&only.process),
-        ([first, rest @ ..], _) => match rest.len() {
-            1 => format!("{} and 1 other", process(&first.process)),
-            more => format!("{} and {more} others", process(&first.process)),
-        },
-        ([], opener) => match (listener.unseen.as_ref().and_then(unseen_holder), opener) {
-            (Some(holder), _) => holder,
-            (None, Some(opener)) => format!("a process that could not be seen ({opener} opened the socket)"),
-            (None, None) => "a process that could not be seen".to_owned(),
-        },
-    }
 }

@@ -8,6 +8,7 @@ pub(in crate::os) mod other_listeners;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::linux_api::procfs;
@@ -165,6 +166,13 @@ fn without_workers<'a>(processes: &[&'a Refused]) -> Vec<&'a Refused> {
         processes.iter().map(|refused| (refused.pid, refused.comm.as_slice())).collect();
     let is_worker = |refused: &&&Refused| names.contains(&(refused.parent, refused.comm.as_slice()));
     processes.iter().filter(|refused| !is_worker(refused)).copied().collect()
+}
+
+/// Returns a candidate, with the name in the process's own directory.
+pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
+    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
+    let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
+    Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
 }
 
 #[cfg(test)]

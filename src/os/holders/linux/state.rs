@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::io_uring::OpaqueRing;
-use super::kernel_sockets::Claims;
+use super::claims::Claims;
+use super::signs::OpaqueRing;
 use super::visibility::Visibility;
 use crate::model::{Error, Evidence, HolderMethod, Protocol};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};

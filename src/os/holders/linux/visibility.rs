@@ -5,15 +5,13 @@ mod holder_help;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::AsFd;
 
 use super::candidates::other_listeners::OtherListeners;
-use super::candidates::{Choice, Pool, Refused};
-use super::kernel_sockets;
-use super::kernel_sockets::Claims;
-use super::scm_rights::{InFlight, Receiver, in_flight};
-use super::state::State;
-use super::without_descriptor::{Signs, Suspects};
+use super::candidates::{Choice, Pool, Refused, candidate};
+use super::claims;
+use super::claims::Claims;
+use super::in_flight::{InFlight, Receiver, in_flight};
+use super::signs::{Signs, Suspects};
 use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
     Reason, Socket, Text, Unseen,
@@ -24,11 +22,8 @@ use crate::os::linux_api::missing_rights::missing_rights;
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::user_namespace::OverflowUid;
-use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::linux::kernel_sockets::Strength;
-use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::process::sys::process_ref::LONGEST_COMMAND;
 use crate::os::{Held, ProgramWords, Row, too_many_files};
 use holder_help::help;
 
@@ -57,15 +52,9 @@ pub(in crate::os) struct Visibility {
     other_claims: BTreeMap<Option<Text>, Claims>,
 }
 
-/// Finds out what this process may not read. Runs always: an unreadable process is a gap, whatever was found.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), crate::model::Error> {
-    state.visibility.read(&mut state.walk, state.rows);
-    Ok(())
-}
-
 impl Visibility {
     /// Adds what the walk could not read, and the cgroups of the rows.
-    fn read(&mut self, walk: &mut Walk, rows: &[&Row]) {
+    pub(in crate::os) fn read(&mut self, walk: &mut Walk, rows: &[&Row]) {
         // A kernel thread has no descriptors: nothing is missed if its table may not be read.
         let named = |pid: &u32| {
             let stat = std::fs::read(format!("/proc/{pid}/stat"))
@@ -125,7 +114,7 @@ impl Visibility {
         // Only interfaces that receive UDP are moved.
         let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
         if may_be && crate::os::privileged() {
-            self.other_claims = kernel_sockets::other_namespaces::claims(&wanted, &protocols);
+            self.other_claims = claims::other_namespaces::claims(&wanted, &protocols);
         }
     }
 
@@ -365,13 +354,3 @@ impl Visibility {
         gaps
     }
 }
-
-/// Returns a candidate, with the name in the process's own directory.
-pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
-    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
-    let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
-    Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
-}
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 //! not evaluated. `conditions` decides expressions, `sets` looks up elements, and `iptables` reads the structures of
 //! iptables-nft.
 
+mod addresses;
 mod conditions;
 mod iptables;
 mod sets;

@@ -1,8 +1,9 @@
 //! Decides whether a rule applies to a connection, and returns its action.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use super::addresses::address_of;
 use super::iptables::{is_destination_target, xt_destination};
 use super::{Action, Applies, Destination, Value, Walk};
 use crate::os::parse::linux::nftables::expressions::{Expression, Field, Operator, Rule};
@@ -196,12 +197,4 @@ impl Walk<'_> {
 
 fn port_of(bytes: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?))
-}
-
-pub(super) fn address_of(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| Ipv4Addr::from(bytes).into()),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| Ipv6Addr::from(bytes).into()),
-        _ => None,
-    }
 }

@@ -1,6 +1,6 @@
 //! Matches and targets of iptables, which iptables-nft puts into rules of nftables.
 
-use super::conditions::address_of;
+use super::addresses::address_of;
 use super::{Applies, Destination, Walk};
 use crate::model::Protocol;
 

@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
-use super::bpf;
-use super::state::State;
+use super::super::bpf;
+use super::super::state::State;
 use super::thread_tables;
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
 use crate::os::descriptors::sys::{Walk, probe_access, walk, walk_among};
@@ -112,7 +112,7 @@ fn first_process_refuses() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::test_rows::{listener, row};
+    use super::super::super::state::test_rows::{listener, row};
     use super::*;
 
     #[test]

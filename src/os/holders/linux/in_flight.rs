@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::State;
-use super::{bpf, visibility};
-use crate::model::{Candidate, Error, Evidence};
+use super::candidates::candidate;
+use crate::model::{Candidate, Evidence};
 use crate::os::Row;
-use crate::os::descriptors::sys::{SocketDescriptor, Walk, walk};
+use crate::os::descriptors::sys::{SocketDescriptor, Walk};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::unix_diag;
 use crate::os::linux_api::unix_diag::Sender;
@@ -35,19 +34,6 @@ pub(in crate::os) enum InFlight {
     All,
     /// There are fewer descriptors than missing sockets.
     Some,
-}
-
-/// Finds the processes that have unread messages with descriptors, and the missing sockets that may be among those.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
-    let pending = state.reports.take().unwrap_or_default().pending;
-    let by_bpf = state.is_by_bpf();
-    let holders = |wanted: &[u64]| match by_bpf {
-        true => bpf::search(wanted).ok(),
-        false => walk(wanted).ok(),
-    };
-    state.visibility.receivers = receivers(pending, holders);
-    state.visibility.add_in_flight(state.rows, &state.missing);
-    Ok(())
 }
 
 /// Returns the processes that have one of these Unix sockets with descriptors waiting in it. `search` finds the holders of
@@ -92,7 +78,7 @@ pub(in crate::os) fn receivers(
         Some(Receiver {
             uids: uids.collect(),
             pids: processes.map(|process| process.pid).collect(),
-            candidate: visibility::candidate(process.pid, &*process.directory()?, Evidence::Message),
+            candidate: candidate(process.pid, &*process.directory()?, Evidence::Message),
             socket: inode,
             descriptors,
         })
@@ -123,50 +109,7 @@ pub(in crate::os) fn in_flight(sockets: usize, receivers: &[&Receiver]) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use std::mem::MaybeUninit;
-    use std::os::fd::AsFd;
-
-    use rustix::net::{
-        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    };
-
-    use super::super::state::KernelReports;
-    use super::super::state::test_rows::{listener, row};
     use super::*;
-    use crate::model::Reason;
-    use crate::os::HolderSearch;
-
-    #[test]
-    fn a_socket_in_an_unread_message_is_in_flight() {
-        let (sent, row) = listener();
-        let (sender, receiver) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-                .unwrap();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [sent.as_fd()];
-        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
-        let bytes = [std::io::IoSlice::new(b"x")];
-        rustix::net::sendmsg(&sender, &bytes, &mut control, SendFlags::empty()).unwrap();
-        drop(sent);
-        let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
-        let pending = vec![rustix::fs::fstat(&receiver).unwrap().st_ino];
-        state.reports = Some(KernelReports { pending, ..KernelReports::default() });
-        search(&mut state).unwrap();
-        let unseen = state.visibility.unseen(&row, &[]).unwrap();
-        assert_eq!(unseen.reason, Reason::InFlight);
-        assert_eq!(unseen.candidates.first().map(|candidate| candidate.pid), Some(std::process::id()));
-    }
-
-    #[test]
-    fn nobody_receives_anything_without_unread_messages() {
-        let row = row(80, u64::MAX);
-        let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
-        search(&mut state).unwrap();
-        assert!(state.visibility.receivers.is_empty());
-    }
 
     fn receiver(socket: u64, descriptors: u64, uids: &[u32], pids: &[u32]) -> Receiver {
         let candidate = Candidate { pid: pids[0], name: "node".into(), evidence: Evidence::Message };

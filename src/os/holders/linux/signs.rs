@@ -8,19 +8,24 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, RawDir};
 
-use super::io_uring::OpaqueRing;
+use super::candidates::candidate;
 use super::mappings::{Mappings, mappings};
-use super::state;
-use super::visibility::candidate;
 use super::waiting_threads::waiting;
-use crate::model::{Call, Candidate, Error, Evidence, Family, Protocol, State};
+use crate::model::{Call, Candidate, Evidence, Family, Protocol, State};
 use crate::os::Row;
 use crate::os::descriptors::sys::{in_parallel, processes};
 use crate::os::linux_api::{procfs, unix_diag};
-use crate::os::parse::linux::proc_fd::socket_inode;
+use crate::os::parse::linux::proc_fd::{RingContents, socket_inode};
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
 use crate::os::table::sys as table;
 use crate::os::table_request::InetTable;
+
+/// An io_uring that may hold sockets which its fdinfo does not name.
+#[derive(Debug)]
+pub(in crate::os) struct OpaqueRing {
+    pub(in crate::os) process: ProcHandle,
+    pub(in crate::os) contents: RingContents,
+}
 
 /// The signs of processes that hold files without a descriptor.
 #[derive(Debug, Default)]
@@ -73,16 +78,8 @@ pub(in crate::os) struct Suspects {
     pub(in crate::os) strong: bool,
 }
 
-/// Reads the signs of such processes, if there is a socket that they could explain.
-pub(in crate::os) fn search(state: &mut state::State<'_>) -> Result<(), Error> {
-    if state.missing_rows().any(|row| state.visibility.may_be_without_descriptor(row)) {
-        state.visibility.signs = Some(read_signs(&state.opaque_rings));
-    }
-    Ok(())
-}
-
 /// Reads the threads, rings and mappings of all processes.
-fn read_signs(rings: &[OpaqueRing]) -> Signs {
+pub(in crate::os) fn read_signs(rings: &[OpaqueRing]) -> Signs {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let pids = rustix::fs::open("/proc", flags, Mode::empty()).and_then(processes);
     let pids = pids.unwrap_or_default();
@@ -238,27 +235,5 @@ impl Signs {
             |sign: &Sign| Some(candidate(sign.process.pid, &*sign.process.directory()?, sign.evidence));
         let candidates: Vec<Candidate> = chosen.into_iter().filter_map(named).collect();
         Suspects { strong: best < Strength::Possible && !candidates.is_empty(), candidates }
-    }
-}
-
-/// The live tests of `holders_without_descriptor` show the signs themselves.
-#[cfg(test)]
-mod tests {
-    use super::super::state::test_rows::row;
-    use super::*;
-    use crate::os::HolderSearch;
-
-    #[test]
-    fn signs_are_read_only_for_missing_sockets() {
-        let mut row = row(80, u64::MAX);
-        row.socket.uid = Some(rustix::process::geteuid().as_raw());
-        let rows = [&row];
-        let mut state = state::State::new(&rows, HolderSearch::Walk);
-        state.missing.clear();
-        search(&mut state).unwrap();
-        assert!(state.visibility.signs.is_none());
-        let mut state = state::State::new(&rows, HolderSearch::Walk);
-        search(&mut state).unwrap();
-        assert!(state.visibility.signs.is_some());
     }
 }

@@ -1,18 +1,12 @@
 //! Sockets in io_urings: a fixed file or a pending request keeps a socket open without an entry in a descriptor table.
 
-use super::state::State;
+use super::super::signs::OpaqueRing;
+use super::super::state::State;
 use crate::model::Error;
 use crate::os::descriptors::sys::SocketDescriptor;
 use crate::os::linux_api::procfs;
-use crate::os::parse::linux::proc_fd::{RingContents, parse_ring};
+use crate::os::parse::linux::proc_fd::parse_ring;
 use crate::os::process::sys::proc_handle::{Directory, ProcHandle};
-
-/// An io_uring that may hold sockets which its fdinfo does not name.
-#[derive(Debug)]
-pub(in crate::os) struct OpaqueRing {
-    pub(in crate::os) process: ProcHandle,
-    pub(in crate::os) contents: RingContents,
-}
 
 /// Searches the fixed files of the io_urings that the walk has seen: only the ring's fdinfo lists them. Keeps the rings
 /// that may hold other sockets, too.
@@ -37,7 +31,7 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::test_rows::row;
+    use super::super::super::state::test_rows::row;
     use super::*;
     use crate::os::HolderSearch;
     use crate::os::descriptors::sys::Ring;

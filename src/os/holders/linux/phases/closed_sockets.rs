@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::State;
+use super::super::state::State;
 use crate::model::{Error, Family, Protocol};
 use crate::os::Row;
 use crate::os::table_request::InetTable;
@@ -42,7 +42,7 @@ fn closed(rows: &[&Row], missing: &[u64]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::test_rows::{listener, row};
+    use super::super::super::state::test_rows::{listener, row};
     use super::*;
     use crate::os::HolderSearch;
 

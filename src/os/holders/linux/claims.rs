@@ -9,26 +9,14 @@ pub(in crate::os) mod services;
 
 use std::collections::BTreeSet;
 
-use super::state::State;
-use crate::model::{Endpoint, Error, KernelSocket, Protocol, Socket};
-use crate::os::Row;
+use crate::model::{Endpoint, KernelSocket, Protocol, Socket};
 use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::kernel_sockets::link_message::{Link, parse_link};
 use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength};
 
-/// Finds the missing sockets that the kernel has opened itself, here and in other network namespaces.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
-    if let Some(reports) = &mut state.reports {
-        state.visibility.claims = std::mem::take(&mut reports.claims);
-    }
-    let missing: Vec<&Row> = state.missing_rows().collect();
-    state.visibility.read_other_namespaces(missing.into_iter());
-    Ok(())
-}
-
 /// The claims of all sources about the sockets of one network namespace.
 #[derive(Debug, Default)]
-pub(in crate::os) struct Claims(Vec<Claim>);
+pub(in crate::os) struct Claims(pub(super) Vec<Claim>);
 
 impl Claims {
     /// Reads the sources of the network namespace that this thread is in, for these protocols.
@@ -86,39 +74,13 @@ fn links() -> Vec<Link> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    use super::super::state::KernelReports;
-    use super::super::state::test_rows::row;
     use super::*;
     use crate::model::{Family, KernelSocketKind, Text};
-    use crate::os::HolderSearch;
     use crate::os::parse::linux::kernel_sockets::kernel_socket;
 
     fn socket(protocol: Protocol, address: IpAddr, port: u16, interface: Option<&str>) -> Socket {
         let endpoint = Endpoint::Ip { address, port, interface: interface.map(Text::from) };
         Socket::new(protocol, endpoint, crate::model::State::Bound)
-    }
-
-    #[test]
-    fn a_missing_socket_that_the_kernel_reports_is_the_kernels() {
-        let row = row(2049, u64::MAX);
-        let claim = Claim {
-            protocol: Protocol::Tcp,
-            port: Some(2049),
-            family: None,
-            bound: Bound::Address(Ipv4Addr::LOCALHOST.into()),
-            strength: Strength::Reported,
-            kernel: kernel_socket(KernelSocketKind::Nfsd),
-        };
-        let rows = [&row];
-        let mut searched = State::new(&rows, HolderSearch::Walk);
-        searched.reports = Some(KernelReports { pending: vec![7], claims: Claims(vec![claim]) });
-        search(&mut searched).unwrap();
-        assert!(searched.visibility.is_kernel_socket(&row.socket));
-        assert_eq!(
-            searched.reports.map(|reports| reports.pending),
-            Some(vec![7]),
-            "a later phase needs them"
-        );
     }
 
     /// A process on the same port and another address, protocol, family or interface is no part of the kernel.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::kernel_sockets::Claims;
-use super::state::{KernelReports, State};
+use super::super::claims::Claims;
+use super::super::state::{KernelReports, State};
 use crate::model::{Error, Protocol};
 use crate::os::descriptors::sys::{Walk, in_parallel, probe_access, search_table};
 use crate::os::linux_api::thread_list::{LINKS_OF_ONE_THREAD, share_descriptors, thread_ids};
@@ -81,7 +81,7 @@ fn search_threads(pids: &[u32], wanted: &[u64]) -> Walk {
 mod tests {
     use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-    use super::super::state::test_rows::{listener, row};
+    use super::super::super::state::test_rows::{listener, row};
     use super::*;
     use crate::os::HolderSearch;
 

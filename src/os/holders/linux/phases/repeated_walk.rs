@@ -1,8 +1,8 @@
 //! Sockets that were passed on while the tables were read: a process may have received one after its own table was read
 //! from a process whose table had not been read yet.
 
+use super::super::state::State;
 use super::closed_sockets;
-use super::state::State;
 use crate::model::{Error, HolderMethod};
 use crate::os::Row;
 use crate::os::descriptors::sys::walk;
@@ -31,7 +31,7 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::test_rows::listener;
+    use super::super::super::state::test_rows::listener;
     use super::*;
     use crate::os::HolderSearch;
 
