@@ -23,6 +23,8 @@ pub(crate) mod csv;
 pub(crate) mod current_user;
 pub(crate) mod escape;
 #[cfg(feature = "cli")]
+pub(crate) mod free;
+#[cfg(feature = "cli")]
 pub(crate) mod layout;
 #[cfg(feature = "cli")]
 mod macos_app;

@@ -214,6 +214,13 @@ impl Query {
         self
     }
 
+    /// Returns the query with another selection.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_selection(mut self, selection: Selection) -> Query {
+        self.selection = selection;
+        self
+    }
+
     /// Returns which listeners the query selects.
     pub fn selection(&self) -> &Selection {
         &self.selection

@@ -1,11 +1,15 @@
 //! The full-screen view of `watch` on a terminal, and its keys. It restores the terminal however the program ends.
+//!
+//! The view makes lines of text, and the painter writes those that changed. The screen is a list and a text that
+//! scroll, so it needs no crate for widgets: crossterm provides raw mode, sizes and keys on every system.
 
 use std::io::{self, Write};
 use std::sync::Once;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use anstyle::Style;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{
@@ -14,13 +18,25 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 
 pub(crate) mod event;
+mod filter;
+mod help;
+mod history;
+mod keys;
+mod line;
+mod list;
+mod pane;
+mod row_actions;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod toggles;
 pub(crate) mod view;
 
-use self::event::{Flow, LoopEvent, Update, View};
-use crate::compare::ChangeKind;
+use self::event::{Answer, Flow, LoopEvent, Reaction, Request, Update, View};
 use crate::os::Signal;
-use crate::render::style::Palette;
-use view::{KeyAction, Line, WatchView};
+use keys::key_action;
+use line::Line;
+use view::WatchView;
 
 /// A terminal in full-screen mode. It is restored on drop.
 pub(crate) struct Screen {
@@ -42,6 +58,11 @@ impl Screen {
         // From here on, dropping the screen restores the terminal.
         let screen = Screen { view, color, shown: Vec::new(), size: (0, 0) };
         execute!(io::stdout(), EnterAlternateScreen, Hide).map(|()| screen)
+    }
+
+    /// Leaves the screen. Returns what happened while it was open, in lines.
+    pub(crate) fn close(self) -> Vec<String> {
+        self.view.summary(Instant::now())
     }
 
     /// Restores the terminal, stops the process, and takes the terminal again after the process is continued.
@@ -72,7 +93,7 @@ impl Screen {
             if self.shown.get(usize::from(y)) != Some(line) {
                 // Clears first: after a write to the last column a terminal would clear that column.
                 queue!(out, MoveTo(0, y), Clear(ClearType::CurrentLine))?;
-                out.write_all(painted(line, self.color).as_bytes())?;
+                out.write_all(line.paint(self.color).as_bytes())?;
             }
         }
         for y in (0..height).skip(lines.len()).take(self.shown.len().saturating_sub(lines.len())) {
@@ -94,23 +115,31 @@ impl View for Screen {
         self.draw(now)
     }
 
-    fn input(&mut self, input: &Event, now: Instant) -> io::Result<Flow> {
+    fn input(&mut self, input: &Event, now: Instant) -> io::Result<Reaction> {
         let action = match input {
             Event::Key(key) if key.kind != KeyEventKind::Release && stops(key) => {
                 self.stop(true, now)?;
                 None
             }
-            Event::Key(key) if key.kind != KeyEventKind::Release => key_action(key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => key_action(key, self.view.focus()),
             _ => None,
         };
-        let flow = match action {
-            Some(action) => self.view.apply(action),
-            None => self.view.flow(),
+        let mut reaction = match action {
+            Some(action) => self.view.apply(action, now),
+            None => self.view.flow().into(),
         };
-        if flow != Flow::Quit {
+        if let Some(Request::Copy(text)) = reaction.request.take_if(|it| matches!(it, Request::Copy(_))) {
+            copy(&text)?;
+        }
+        if reaction.flow != Flow::Quit {
             self.draw(now)?;
         }
-        Ok(flow)
+        Ok(reaction)
+    }
+
+    fn answer(&mut self, answer: Answer, now: Instant) -> io::Result<()> {
+        self.view.answer(answer, now);
+        self.draw(now)
     }
 
     fn signal(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
@@ -182,62 +211,9 @@ fn stops(key: &KeyEvent) -> bool {
     crate::os::CAN_STOP && key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
-fn key_action(key: &KeyEvent) -> Option<KeyAction> {
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    match key.code {
-        KeyCode::Char('c' | 'd') if control => Some(KeyAction::Quit),
-        KeyCode::Char('f') if control => Some(KeyAction::Page(1)),
-        KeyCode::Char('b') if control => Some(KeyAction::Page(-1)),
-        KeyCode::Char(_) if control => None,
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(KeyAction::Quit),
-        KeyCode::Char(' ' | 'p') => Some(KeyAction::Pause),
-        KeyCode::Char('s') => Some(KeyAction::Sort),
-        KeyCode::Up | KeyCode::Char('k') => Some(KeyAction::Scroll(-1)),
-        KeyCode::Down | KeyCode::Char('j') => Some(KeyAction::Scroll(1)),
-        KeyCode::PageUp => Some(KeyAction::Page(-1)),
-        KeyCode::PageDown => Some(KeyAction::Page(1)),
-        KeyCode::Home | KeyCode::Char('g') => Some(KeyAction::Top),
-        KeyCode::End | KeyCode::Char('G') => Some(KeyAction::Bottom),
-        _ => None,
-    }
-}
-
-fn painted(line: &Line, color: bool) -> String {
-    let paint = |(text, meaning): &(String, Option<_>)| {
-        let style = match (color, line.mark) {
-            (false, _) => Style::new(),
-            (true, Some(ChangeKind::Closed)) => Style::new().dimmed().strikethrough(),
-            (true, Some(_)) => meaning.map_or_else(Style::new, Palette::style).bold(),
-            (true, None) => meaning.map_or_else(Style::new, Palette::style),
-        };
-        format!("{style}{text}{style:#}")
-    };
-    line.pieces.iter().map(paint).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::render::style::TextRole;
-
-    #[test]
-    fn keys_map_to_actions() {
-        let action = |code, modifiers| key_action(&KeyEvent::new(code, modifiers));
-        assert_eq!(action(KeyCode::Char('q'), KeyModifiers::NONE), Some(KeyAction::Quit));
-        assert_eq!(action(KeyCode::Esc, KeyModifiers::NONE), Some(KeyAction::Quit));
-        assert_eq!(action(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Quit));
-        assert_eq!(action(KeyCode::Char('c'), KeyModifiers::NONE), None);
-        assert_eq!(action(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
-        assert_eq!(action(KeyCode::PageUp, KeyModifiers::NONE), Some(KeyAction::Page(-1)));
-    }
-
-    #[test]
-    fn closed_rows_are_struck_through_and_nothing_is_styled_without_colours() {
-        let pieces = vec![("- ".to_owned(), None), ("80".to_owned(), Some(TextRole::Exposed))];
-        let line = Line { pieces, mark: Some(ChangeKind::Closed) };
-        assert_eq!(painted(&line, false), "- 80");
-        assert_eq!(painted(&line, true), "\u{1b}[2m\u{1b}[9m- \u{1b}[0m\u{1b}[2m\u{1b}[9m80\u{1b}[0m");
-        let present = Line { mark: None, ..line };
-        assert_eq!(painted(&present, true), "- \u{1b}[1m\u{1b}[33m80\u{1b}[0m");
-    }
+/// Asks the terminal to copy a text to the clipboard (OSC 52). Base64 has no characters that a terminal acts on.
+fn copy(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "\x1b]52;c;{}\x07", STANDARD.encode(text))?;
+    stdout.flush()
 }

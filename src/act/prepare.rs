@@ -43,6 +43,26 @@ pub(crate) struct Prepared {
     pub(super) runtimes: Runtimes,
 }
 
+#[cfg(all(test, feature = "cli"))]
+impl Prepared {
+    /// Returns a plan that would end the holders of a port. It has no handles.
+    pub(crate) fn for_tests(snapshot: crate::model::Snapshot, port: u16) -> Prepared {
+        use crate::plan::{Step, StepReason};
+        let has_port = |listener: &Listener| listener.socket.endpoint.port() == Some(port);
+        let sockets: Vec<Listener> = snapshot.listeners.into_iter().filter(has_port).collect();
+        let steps = sockets.iter().flat_map(|listener| &listener.holders).map(|holder| Step {
+            process: holder.process.clone(),
+            reason: StepReason::Holder(sockets.iter().map(|listener| listener.socket.clone()).collect()),
+            action: Action::Signal,
+        });
+        let steps = steps.take(1).collect();
+        let target = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port };
+        let (notes, refusals, restarts) = Default::default();
+        let plan = Plan { target, sockets, steps, notes, refusals, restarts };
+        Prepared { plan, handles: Arc::default(), runtimes: Runtimes::default() }
+    }
+}
+
 /// Open handles of processes. `None` for a process that had already ended.
 #[derive(Debug, Default)]
 pub(super) struct Handles(BTreeMap<ProcessId, Option<KillHandle>>);

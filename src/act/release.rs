@@ -40,6 +40,13 @@ pub(crate) struct ReleaseOptions {
     pub(crate) force: bool,
 }
 
+impl Default for ReleaseOptions {
+    /// Those of `free` without options.
+    fn default() -> ReleaseOptions {
+        ReleaseOptions { timeout: Duration::from_secs(5), signal: EndSignal::Terminate, force: false }
+    }
+}
+
 /// The outcome of carrying out a plan.
 #[derive(Debug, Default)]
 pub(crate) struct ReleaseOutcome {

@@ -54,6 +54,25 @@ impl Watch {
         self.last.as_ref()
     }
 
+    /// Returns the query.
+    #[cfg(feature = "cli")]
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Sets the query. The next pass is a full scan, and reports what changed among the listeners that both queries
+    /// select.
+    #[cfg(feature = "cli")]
+    pub(crate) fn set_query(&mut self, query: Query) {
+        (self.query, self.table_passes) = (query, FULL_SCAN_EVERY);
+    }
+
+    /// Returns whether the last pass was a full scan.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.table_passes == 0
+    }
+
     /// Makes a pass and returns what changed since the one before. The first pass returns nothing.
     ///
     /// # Errors

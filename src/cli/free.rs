@@ -1,6 +1,5 @@
 //! `allears free TARGET...`
 
-use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -14,14 +13,14 @@ use crate::act::prepare::{Prepared, keep_named, prepare};
 use crate::act::release::{self, ReleaseOptions, ReleaseOutcome};
 use crate::act::why::is_one_port;
 use crate::management;
-use crate::model::{Error, Listener, Process, Protocol};
+use crate::model::{Error, Listener, Protocol};
 use crate::model::{Target, TargetError};
 use crate::os::{self, EndSignal};
 use crate::plan::PlanRequest;
 use crate::render::layout::AnswerOptions;
 use crate::render::phrases::release::NotFreed;
 use crate::render::style::Palette;
-use crate::render::{phrases, why_and_free, why_and_free_json};
+use crate::render::{free, phrases, why_and_free_json};
 use crate::scan::Query;
 
 /// Runs `allears free`.
@@ -177,24 +176,18 @@ impl FreeRun<'_> {
             }
             return Ok(Exit::Found);
         }
-        let plans = || self.plans.iter().map(|prepared| &prepared.plan);
-        let busy = plans().any(|plan| !plan.sockets.is_empty());
-        let refused = plans().any(|plan| !plan.refusals.is_empty());
+        let busy = free::is_held(self.plans);
         if busy && !arguments.json {
             let mut text = Vec::new();
-            for plan in plans().filter(|plan| !plan.sockets.is_empty()) {
-                why_and_free::plan(plan, &self.options, &mut text)?;
-            }
+            free::plans(self.plans, &self.options, &mut text)?;
             write_out(&text)?;
         }
-        if refused {
+        if let Some(reason) = free::refusal(self.plans) {
             if arguments.json {
                 self.documents(&self.states()?)?;
             }
-            let why = plans().find_map(|plan| Some((plan, plan.refusals.first()?)));
             // The plan on the terminal already has the reasons.
-            let why = why.filter(|_| self.options.width.is_none());
-            let reason = why.map(|(plan, refusal)| why_and_free::refusal(plan, refusal));
+            let reason = Some(reason).filter(|_| self.options.width.is_none());
             return Ok(not_freed(&NotFreed::Refused { reason }));
         }
         if arguments.dry_run {
@@ -233,23 +226,14 @@ impl FreeRun<'_> {
     /// Asks for confirmation on the terminal. Anything but a clear yes is a no.
     fn confirm(&self) -> io::Result<bool> {
         let mut err = io::stderr().lock();
-        let mut steps: Vec<_> = self.plans.iter().flat_map(|prepared| &prepared.plan.steps).collect();
-        // A process may hold the port at both addresses of localhost.
-        let mut known = BTreeSet::new();
-        steps.retain(|step| known.insert(step.process.id));
-        let processes: Vec<&Process> = steps.iter().map(|step| &step.process).collect();
-        let identity = match processes.as_slice() {
-            [only] => why_and_free::identity(only, &self.options),
-            _ => String::new(),
-        };
-        write!(err, "{}", phrases::release::confirmation(&processes, &identity))?;
+        write!(err, "{}", free::question(self.plans, &self.options))?;
         err.flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         if !answer.ends_with('\n') {
             writeln!(err)?;
         }
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        Ok(free::is_yes(&answer))
     }
 
     /// Returns the state of the ports, with nothing done.
@@ -263,10 +247,9 @@ impl FreeRun<'_> {
         } else {
             let mut text = Vec::new();
             for (prepared, outcome) in self.plans.iter().zip(outcomes) {
-                let plan = &prepared.plan;
                 // The plan of a dry run is the whole answer.
-                if !self.arguments.dry_run || plan.steps.is_empty() {
-                    why_and_free::outcome(plan, outcome, &self.options, &mut text)?;
+                if !self.arguments.dry_run || prepared.plan.steps.is_empty() {
+                    free::outcome(prepared, outcome, &self.options, &mut text)?;
                 }
             }
             if self.arguments.dry_run && self.plans.iter().any(|prepared| !prepared.plan.steps.is_empty()) {

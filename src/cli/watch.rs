@@ -1,9 +1,10 @@
 //! `allears watch [TARGET]...`: a loop that scans, and a screen or lines that show what changed.
 
 mod lines;
+mod requests;
 
 use std::env;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,10 @@ use crate::model::{Gap, GapKind, GapReason};
 use crate::os::Signal;
 use crate::render::style::Palette;
 use crate::render::{changes, phrases, table};
+use crate::scan::Query;
 use crate::screen::Screen;
-use crate::screen::event::{Flow, LoopEvent, Update, View};
-use crate::screen::view::WatchView;
+use crate::screen::event::{Flow, LoopEvent, Request, Update, View};
+use crate::screen::view::{Setup, WatchView};
 use lines::Lines;
 
 /// Watches until the user quits, a signal arrives, or the output is closed.
@@ -43,11 +45,11 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     let interval = arguments.interval;
     let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !arguments.ndjson && !dumb {
-        match screen(&arguments, &sender) {
+        match screen(&arguments, watch.query(), &sender) {
             Ok(mut view) => {
-                let end = follow(&mut watch, &mut view, interval, &events);
-                drop(view);
-                return written(end, Exit::Found);
+                let end = follow(&mut watch, &mut view, interval, (&sender, &events));
+                let summary = view.close();
+                return written(end.and_then(|()| print(&summary)), Exit::Found);
             }
             Err(error) => say("note", &phrases::watch::no_screen(&error)),
         }
@@ -58,10 +60,17 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     let palette = Palette { color: terminal.color };
     let options = changes::ChangesOptions { width: None, palette, current_user: terminal::current_user() };
     let mut view = Lines::new(&arguments, options);
-    written(follow(&mut watch, &mut view, interval, &events), Exit::Found)
+    written(follow(&mut watch, &mut view, interval, (&sender, &events)), Exit::Found)
 }
 
-fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Result<Screen> {
+/// Prints what happened while the screen was open.
+fn print(summary: &[String]) -> io::Result<()> {
+    let mut out = crate::os::output();
+    summary.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    out.flush()
+}
+
+fn screen(arguments: &arguments::Watch, query: &Query, sender: &Sender<LoopEvent>) -> io::Result<Screen> {
     let terminal = Terminal::resolve(arguments.color);
     let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
     let options = table::TableOptions {
@@ -73,7 +82,14 @@ fn screen(arguments: &arguments::Watch, sender: &Sender<LoopEvent>) -> io::Resul
         current_user: terminal::current_user(),
         ..table::TableOptions::default()
     };
-    let view = WatchView::new(targets.join(" "), arguments.interval, arguments.rows.order(), options);
+    let view = WatchView::new(Setup {
+        what: targets.join(" "),
+        selection: query.selection().clone(),
+        interval: arguments.interval,
+        order: arguments.rows.order(),
+        options,
+        zone: crate::os::time_zone(),
+    });
     let screen = Screen::open(view)?;
     // Without signals and input nothing could end the screen and restore the terminal.
     send_signals(true, sender)?;
@@ -94,12 +110,13 @@ fn follow(
     watch: &mut Watch,
     view: &mut impl View,
     interval: Duration,
-    events: &Receiver<LoopEvent>,
+    (sender, events): (&Sender<LoopEvent>, &Receiver<LoopEvent>),
 ) -> io::Result<()> {
     let mut known = KnownGaps::default();
     if let Some(snapshot) = watch.snapshot() {
         let gaps = known.new_among(&snapshot.gaps);
-        view.show(&Update::Scanned { snapshot, changes: &[], gaps: &gaps }, Instant::now())?;
+        let update = Update::Scanned { snapshot, fresh: true, changes: &[], gaps: &gaps };
+        view.show(&update, Instant::now())?;
     }
     let mut next = Instant::now() + interval;
     let mut flow = Flow::Scan;
@@ -114,10 +131,24 @@ fn follow(
         match event {
             Ok(LoopEvent::Input(input)) => {
                 let before = flow;
-                flow = view.input(&input, now)?;
+                let reaction = view.input(&input, now)?;
+                flow = reaction.flow;
                 if before == Flow::Pause && flow == Flow::Scan {
                     next = now;
                 }
+                match reaction.request {
+                    Some(Request::Select(selection)) => {
+                        watch.set_query(watch.query().clone().with_selection(selection));
+                        next = now;
+                    }
+                    Some(request) => requests::start(request, watch.query(), sender),
+                    None => {}
+                }
+            }
+            Ok(LoopEvent::Answered(answer)) => {
+                view.answer(answer, now)?;
+                // Something may have been ended.
+                next = now;
             }
             Ok(LoopEvent::Signal(Signal::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Ok(LoopEvent::Signal(signal)) => {
@@ -130,7 +161,9 @@ fn follow(
                     Ok(changes) => {
                         let Some(snapshot) = watch.snapshot() else { continue };
                         let gaps = known.new_among(&snapshot.gaps);
-                        view.show(&Update::Scanned { snapshot, changes: &changes, gaps: &gaps }, now)?;
+                        let fresh = watch.is_fresh();
+                        let update = Update::Scanned { snapshot, fresh, changes: &changes, gaps: &gaps };
+                        view.show(&update, now)?;
                     }
                     Err(error) => view.show(&Update::Failed(&error), now)?,
                 }

@@ -8,12 +8,12 @@ use super::runtimes::runtimes;
 use super::terminal::Terminal;
 use super::{complain, fail_with, say, service_names, written};
 use crate::act::why;
-use crate::model::{Error, Gap, GapKind, Protocol};
+use crate::model::{Error, Protocol};
 use crate::model::{Target, TargetError};
 use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
-use crate::verdict::{Verdict, VerdictKind};
+use crate::verdict::Verdict;
 
 /// The most ports of one call. Each is bound, and its holders are searched for.
 const MOST_PORTS: usize = 64;
@@ -71,11 +71,7 @@ fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>
         if let Err(error) = made.and_then(|()| write_out(&out)) {
             return written(Err(error), worst);
         }
-        // Processes that could not be read matter only if a holder is missing.
-        let missing = verdict.kind == VerdictKind::Unknown
-            || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
-        let tables = |gap: &&Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
-        for gap in verdict.gaps.iter().filter(|gap| missing || tables(gap)) {
+        for gap in why_and_free::relevant_gaps(&verdict) {
             say("not seen", &phrases::gap(gap));
         }
     }

@@ -41,6 +41,8 @@ pub mod internals;
 mod internals_linux;
 
 use jiff::Timestamp;
+#[cfg(feature = "cli")]
+use jiff::tz::TimeZone;
 
 use crate::model::Text;
 
@@ -62,6 +64,8 @@ pub(crate) use process::{
     GivenFiles, command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
     is_in_inner_pid_namespace, lineage, process_table,
 };
+#[cfg(feature = "cli")]
+pub(crate) use programs::open_url;
 pub(crate) use programs::{SHELL, Shell, system_program};
 pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, ask_runtimes, runtime_sockets, subuid_owner};
 pub(crate) use services::{
@@ -103,4 +107,10 @@ pub(crate) fn host_name() -> Text {
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Returns the time zone of this machine, or UTC if it is not known.
+#[cfg(feature = "cli")]
+pub(crate) fn time_zone() -> TimeZone {
+    TimeZone::try_system().ok().filter(|zone| !zone.is_unknown()).unwrap_or(TimeZone::UTC)
 }

@@ -65,7 +65,7 @@ pub(crate) fn write(
     options: &TableOptions,
     out: &mut dyn Write,
 ) -> io::Result<Shortened> {
-    let layout = lay_out(&snapshot.listeners, &|_| 0, options);
+    let layout = lay_out(&snapshot.listeners, options);
     for line in layout.header.iter().chain(layout.rows.iter().map(|(_, line)| line)) {
         for piece in line {
             match piece.role {
@@ -78,22 +78,36 @@ pub(crate) fn write(
     Ok(layout.shortened)
 }
 
-/// Lays listeners out as lines. Listeners with different values of `apart` never share a row.
-pub(crate) fn lay_out(
-    listeners: &[Listener],
-    apart: &dyn Fn(usize) -> u8,
-    options: &TableOptions,
-) -> TableLayout {
-    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
+/// Lays listeners out as lines.
+pub(crate) fn lay_out(listeners: &[Listener], options: &TableOptions) -> TableLayout {
     let groups = match options.width {
-        Some(_) => group_by_address(merge_equal(listeners, apart), apart),
+        Some(_) => group_rows(listeners, &|_| 0),
         None => {
             listeners.iter().enumerate().map(|(at, listener)| vec![EqualSockets::one(at, listener)]).collect()
         }
     };
+    lay_out_groups(&groups, listeners, options)
+}
+
+/// Returns the listeners of each row of a table that fits a width. Listeners with different values of `apart` never share a
+/// row.
+pub(crate) fn group_rows<'a>(
+    listeners: impl IntoIterator<Item = &'a Listener>,
+    apart: &dyn Fn(usize) -> u8,
+) -> Vec<Vec<EqualSockets<'a>>> {
+    group_by_address(merge_equal(listeners, apart), apart)
+}
+
+/// Lays rows out as lines. `listeners` are those that decide about the columns.
+pub(crate) fn lay_out_groups<'a>(
+    groups: &[impl AsRef<[EqualSockets<'a>]>],
+    listeners: impl IntoIterator<Item = &'a Listener> + Clone,
+    options: &TableOptions,
+) -> TableLayout {
+    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
     let mut rows: Vec<Vec<Cell>> = groups
         .iter()
-        .map(|group| columns.iter().map(|column| cell(*column, group, options)).collect())
+        .map(|group| columns.iter().map(|column| cell(*column, group.as_ref(), options)).collect())
         .collect();
     if options.width.is_some() && options.columns.is_none() {
         drop_empty(&mut columns, &mut rows);
@@ -112,24 +126,28 @@ pub(crate) fn lay_out(
         let heading = |column: &Column| Cell { text: column.heading(), role: Some(TextRole::Label) };
         line(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit)
     });
-    let places = groups.iter().filter_map(|group| group.first()).map(|first| first.at);
+    let places = groups.iter().filter_map(|group| group.as_ref().first()).map(|first| first.at);
     let rows = places.zip(rows.iter().map(|row| line(row, &columns, &fit))).collect();
     TableLayout { header, rows, shortened: fit.shortened(&columns, &widths) }
 }
 
-fn default_columns(states: bool, listeners: &[Listener]) -> Vec<Column> {
+fn default_columns<'a>(
+    states: bool,
+    listeners: impl IntoIterator<Item = &'a Listener> + Clone,
+) -> Vec<Column> {
+    let any = |has: fn(&Listener) -> bool| listeners.clone().into_iter().any(has);
     let mut columns = vec![Column::Port, Column::Protocol, Column::Address];
-    if listeners.iter().any(|listener| listener.socket.namespace.is_some()) {
+    if any(|listener| listener.socket.namespace.is_some()) {
         columns.push(Column::Namespace);
     }
     if states {
         columns.extend([Column::State, Column::Peer]);
     }
     columns.extend([Column::Process, Column::Pid, Column::User]);
-    if listeners.iter().any(|listener| listener.probe.is_some()) {
+    if any(|listener| listener.probe.is_some()) {
         columns.push(Column::Probe);
     }
-    if listeners.iter().any(|listener| listener.connections.is_some()) {
+    if any(|listener| listener.connections.is_some()) {
         columns.push(Column::Connected);
     }
     columns.push(Column::What);

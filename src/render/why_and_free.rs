@@ -10,7 +10,7 @@ use super::plan;
 use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
 use crate::act::release::{DoneStep, Obstacle, ReleaseOutcome};
-use crate::model::{Process, Text};
+use crate::model::{Gap, GapKind, Process, Text};
 use crate::plan::{Action, Plan, PlanRefusal, StepReason};
 use crate::shell;
 use crate::verdict::{Verdict, VerdictKind};
@@ -39,6 +39,15 @@ pub(crate) fn why(verdict: &Verdict, options: &AnswerOptions, out: &mut dyn Writ
     facts("error", verdict.error.as_slice(), options, out)?;
     facts("observed", &sentences(&verdict.facts), options, out)?;
     facts("what helps", &sentences(&verdict.advice), options, out)
+}
+
+/// Returns what could not be read and matters to a verdict. Processes that could not be read matter only if a holder is
+/// missing.
+pub(crate) fn relevant_gaps(verdict: &Verdict) -> impl Iterator<Item = &Gap> {
+    let missing = verdict.kind == VerdictKind::Unknown
+        || verdict.standing_in_the_way.iter().any(|listener| listener.unseen.is_some());
+    let tables = |gap: &Gap| matches!(gap.what, GapKind::Sockets | GapKind::Limits);
+    verdict.gaps.iter().filter(move |gap| missing || tables(gap))
 }
 
 /// Writes sentences about what was observed under a label. They contain text from outside.

@@ -1,11 +1,16 @@
-//! The messages between the loop of `watch` and its view: events in, updates out.
+//! The messages between the loop of `watch` and its view: events in, updates out, requests back.
 
 use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::act::prepare::Prepared;
+use crate::act::release::ReleaseOutcome;
 use crate::compare::Change;
-use crate::model::{Error, Gap, Snapshot};
+use crate::model::{Error, Gap, Selection, Snapshot, Socket, Target};
 use crate::os::Signal;
+use crate::verdict::Verdict;
 
 /// The events that wake the loop before the next scan is due.
 pub(crate) enum LoopEvent {
@@ -13,12 +18,20 @@ pub(crate) enum LoopEvent {
     Input(crossterm::event::Event),
     /// A signal, or the end of the terminal.
     Signal(Signal),
+    /// The answer to a request.
+    Answered(Answer),
 }
 
 /// What the loop passes to a view.
 pub(crate) enum Update<'a> {
-    /// A scan, with the changes since the one before, and the gaps that the one before did not have.
-    Scanned { snapshot: &'a Snapshot, changes: &'a [Change], gaps: &'a [Gap] },
+    /// A pass, with the changes since the one before, and the gaps that the one before did not have.
+    Scanned {
+        snapshot: &'a Snapshot,
+        /// Whether the snapshot is new. If not, the table has not changed.
+        fresh: bool,
+        changes: &'a [Change],
+        gaps: &'a [Gap],
+    },
     /// A scan that failed.
     Failed(&'a Error),
 }
@@ -34,14 +47,78 @@ pub(crate) enum Flow {
     Quit,
 }
 
+/// The result of a key.
+#[derive(Debug)]
+pub(crate) struct Reaction {
+    pub(crate) flow: Flow,
+    /// What the loop must do for the view.
+    pub(crate) request: Option<Request>,
+}
+
+impl From<Flow> for Reaction {
+    fn from(flow: Flow) -> Reaction {
+        Reaction { flow, request: None }
+    }
+}
+
+/// What a view asks for. Everything but [`Request::Select`] and [`Request::Copy`] is done on another thread and answered
+/// with the same number.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Selects other sockets.
+    Select(Selection),
+    /// Scans for the listeners at these sockets' addresses.
+    Card(u64, Vec<Socket>),
+    /// Tests whether a port can be bound.
+    Why(u64, Target),
+    /// Plans to free a port. Nothing is done.
+    Plan(u64, Target),
+    /// Carries out plans.
+    CarryOut(u64, Arc<Vec<Prepared>>),
+    /// Opens a URL in a browser.
+    Open(u64, String),
+    /// Copies a text to the clipboard.
+    Copy(String),
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The number of the request.
+    pub(crate) number: u64,
+    pub(crate) content: Content,
+}
+
+/// The content of an answer.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A scan for a card, and the ports that the machine gives out by itself.
+    Card(Box<Snapshot>, Option<RangeInclusive<u16>>),
+    Why(Box<Verdict>),
+    Plan(Arc<Vec<Prepared>>),
+    /// The outcome of each plan.
+    Freed(Arc<Vec<Prepared>>, Vec<ReleaseOutcome>),
+    /// What is being done, in a sentence.
+    Progress(String),
+    /// A request that failed, with the reason and what would help.
+    Failed(String),
+    /// A URL was opened, or not, in a sentence.
+    Opened(String),
+}
+
 /// Shows what the loop finds.
 pub(crate) trait View {
     /// Shows an update.
     fn show(&mut self, update: &Update<'_>, now: Instant) -> io::Result<()>;
 
     /// Handles a key or a new size.
-    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Flow> {
-        Ok(Flow::Scan)
+    fn input(&mut self, _input: &crossterm::event::Event, _now: Instant) -> io::Result<Reaction> {
+        Ok(Flow::Scan.into())
+    }
+
+    /// Shows the answer to a request.
+    fn answer(&mut self, _answer: Answer, _now: Instant) -> io::Result<()> {
+        Ok(())
     }
 
     /// Stops until the process is continued, or draws again after it was continued.

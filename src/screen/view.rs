@@ -1,93 +1,93 @@
-//! The contents of the screen: rows with marks, and which of them are visible. Pure: the time is an argument.
+//! The state of the screen, what keys do with it, and its lines. Pure: the time is an argument, and what needs the
+//! machine is a [`Request`] that the loop carries out.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::event::{Flow, Update};
-use crate::compare::{Change, ChangeKind};
-use crate::model::{Endpoint, Listener, Protocol, Text};
-use crate::render::column::Column;
+use super::event::{Answer, Content, Flow, Reaction, Request, Update};
+use super::history::History;
+use super::keys::{Focus, KeyAction};
+use super::line::Line;
+use super::list::List;
+use super::pane::{Pane, Shown, Surroundings, is_question};
+use super::row_actions::{bind_target, copied, url};
+use crate::model::{Listener, Selection};
 use crate::render::escape::escape;
-use crate::render::order::{self, Order};
+use crate::render::order::Order;
 use crate::render::phrases;
 use crate::render::style::TextRole;
-use crate::render::table::{self, Cell, shorten};
+use crate::render::{changes, free, table};
 
-/// The time for which a change stays marked.
-const MARKED: Duration = Duration::from_secs(5);
+/// The time for which a message is shown.
+const MESSAGE: Duration = Duration::from_secs(5);
 
-/// The sort orders that a key cycles through, the default first.
-const ORDERS: [Option<Column>; 5] =
-    [None, Some(Column::Process), Some(Column::Pid), Some(Column::User), Some(Column::Address)];
+/// What a view needs from the start.
+pub(crate) struct Setup {
+    /// The targets as they were typed.
+    pub(crate) what: String,
+    pub(crate) selection: Selection,
+    pub(crate) interval: Duration,
+    pub(crate) order: Order,
+    pub(crate) options: table::TableOptions,
+    pub(crate) zone: TimeZone,
+}
 
-/// The rows, and the state that keys change.
+/// The screen without its terminal.
 pub(crate) struct WatchView {
     what: String,
     interval: Duration,
-    order: Order,
-    options: table::TableOptions,
-    present: Vec<Listener>,
-    recent: Vec<(Change, Instant)>,
+    zone: TimeZone,
+    list: List,
+    history: History,
     scanned_at: Timestamp,
+    /// When that was.
+    scanned: Option<Instant>,
+    started: Option<Instant>,
+    unseen: usize,
     error: Option<String>,
+    message: Option<(String, Instant)>,
     paused: bool,
-    offset: usize,
-    /// The number of rows, and of those that fit, when it was last drawn.
-    drawn: (usize, usize),
-}
-
-/// A line of the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) pieces: Vec<(String, Option<TextRole>)>,
-    pub(crate) mark: Option<ChangeKind>,
-}
-
-/// Carries out a key, and returns what the loop does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyAction {
-    Quit,
-    Pause,
-    Sort,
-    /// Rows down, or up if negative.
-    Scroll(isize),
-    Page(isize),
-    Top,
-    Bottom,
+    focus: Focus,
+    pane: Option<Pane>,
+    /// The number of the last request.
+    requests: u64,
 }
 
 impl WatchView {
-    pub(crate) fn new(
-        what: String,
-        interval: Duration,
-        order: Order,
-        options: table::TableOptions,
-    ) -> WatchView {
+    pub(crate) fn new(setup: Setup) -> WatchView {
         WatchView {
-            what: escape(&what.as_str().into()),
-            interval,
-            order,
-            options,
-            present: Vec::new(),
-            recent: Vec::new(),
+            what: escape(&setup.what.as_str().into()),
+            interval: setup.interval,
+            zone: setup.zone,
+            list: List::new(setup.selection, setup.order, setup.options),
+            history: History::default(),
             scanned_at: Timestamp::UNIX_EPOCH,
+            scanned: None,
+            started: None,
+            unseen: 0,
             error: None,
+            message: None,
             paused: false,
-            offset: 0,
-            drawn: (0, 0),
+            focus: Focus::List,
+            pane: None,
+            requests: 0,
         }
     }
 
     /// Takes over the results of a scan.
     pub(crate) fn take(&mut self, update: &Update<'_>, at: Timestamp, now: Instant) {
+        self.started.get_or_insert(now);
         match update {
-            Update::Scanned { snapshot, changes, .. } => {
-                self.present.clone_from(&snapshot.listeners);
-                self.recent.extend(changes.iter().map(|change| (change.clone(), now + MARKED)));
-                (self.scanned_at, self.error) = (at, None);
+            Update::Scanned { snapshot, fresh, changes, .. } => {
+                if *fresh {
+                    self.list.rows.set_present(&snapshot.listeners);
+                    self.unseen = self.list.rows.unseen();
+                }
+                self.list.rows.mark(changes, now);
+                self.history.add(changes, &self.list.options.current_user, at, now);
+                (self.scanned_at, self.scanned, self.error) = (at, Some(now), None);
             }
             Update::Failed(error) => {
                 self.error = Some(escape(&crate::os::describe_chain(*error).as_str().into()))
@@ -95,26 +95,165 @@ impl WatchView {
         }
     }
 
-    /// Applies a key's action, and returns what the loop does next.
-    pub(crate) fn apply(&mut self, action: KeyAction) -> Flow {
-        let (rows, room) = self.drawn;
-        let last = rows.saturating_sub(room);
-        let page = isize::try_from(room.max(1)).unwrap_or(1);
-        match action {
-            KeyAction::Quit => return Flow::Quit,
-            KeyAction::Pause => self.paused = !self.paused,
-            KeyAction::Sort => {
-                let at = ORDERS.iter().position(|column| *column == self.order.column).map_or(0, |at| at + 1);
-                self.order.column = ORDERS.get(at).copied().flatten();
-            }
-            KeyAction::Scroll(by) => self.offset = self.offset.saturating_add_signed(by).min(last),
-            KeyAction::Page(pages) => {
-                self.offset = self.offset.saturating_add_signed(pages.saturating_mul(page)).min(last);
-            }
-            KeyAction::Top => self.offset = 0,
-            KeyAction::Bottom => self.offset = last,
+    /// Takes over the answer to a request. An answer to what is no longer shown is dropped.
+    pub(crate) fn answer(&mut self, answer: Answer, now: Instant) {
+        if let Content::Opened(text) = answer.content {
+            return self.say(text, now);
         }
-        self.flow()
+        let Some(pane) = self.pane.as_mut().filter(|pane| pane.number == answer.number) else { return };
+        pane.show(match answer.content {
+            Content::Card(snapshot, automatic) => Shown::Card(snapshot, automatic),
+            Content::Why(verdict) => Shown::Why(verdict),
+            Content::Plan(plans) => Shown::Plan(plans, String::new()),
+            Content::Freed(plans, outcomes) => Shown::Freed(plans, outcomes),
+            Content::Failed(why) => Shown::Failed(escape(&why.as_str().into())),
+            Content::Progress(text) => match &pane.shown {
+                Shown::Freeing(plans, _) => Shown::Freeing(plans.clone(), Some(text)),
+                _ => return,
+            },
+            Content::Opened(_) => return,
+        });
+    }
+
+    /// Returns what has the keyboard.
+    pub(crate) fn focus(&self) -> Focus {
+        self.pane.as_ref().map_or(self.focus, Pane::focus)
+    }
+
+    /// Applies a key's action.
+    pub(crate) fn apply(&mut self, action: KeyAction, now: Instant) -> Reaction {
+        if action == KeyAction::Quit {
+            return Flow::Quit.into();
+        }
+        let request = match (action, self.focus()) {
+            (action, Focus::Pane | Focus::Question) => self.apply_to_pane(action, now),
+            (KeyAction::Back, Focus::List) if self.list.filter.is_empty() => return Flow::Quit.into(),
+            (action, _) => self.apply_to_list(action, now),
+        };
+        Reaction { flow: self.flow(), request }
+    }
+
+    fn apply_to_pane(&mut self, action: KeyAction, now: Instant) -> Option<Request> {
+        let pane = self.pane.as_mut()?;
+        let busy = pane.is_busy();
+        match (action, &mut pane.shown) {
+            (KeyAction::Move(by), _) => pane.scroll(by),
+            (KeyAction::Page(by), _) => pane.scroll(by.saturating_mul(pane.page())),
+            (KeyAction::Top, _) => pane.scroll(isize::MIN),
+            (KeyAction::Bottom, _) => pane.scroll(isize::MAX),
+            _ if busy => {}
+            (KeyAction::Type(letter), Shown::Plan(_, answer)) if answer.len() < 10 => {
+                answer.extend(letter.is_ascii_alphabetic().then_some(letter));
+            }
+            (KeyAction::Erase, Shown::Plan(_, answer)) => drop(answer.pop()),
+            (KeyAction::Clear, Shown::Plan(_, answer)) => answer.clear(),
+            (KeyAction::Accept, Shown::Plan(plans, answer)) if free::is_yes(answer) && is_question(plans) => {
+                let plans = plans.clone();
+                pane.show(Shown::Freeing(plans.clone(), None));
+                return Some(Request::CarryOut(pane.number, plans));
+            }
+            (KeyAction::Accept, _) | (KeyAction::Back, Shown::Plan(..)) => {
+                self.pane = None;
+                self.say(phrases::release::NOTHING_DONE.to_owned(), now);
+            }
+            (KeyAction::Back, _) => self.pane = None,
+            (KeyAction::Why | KeyAction::Free | KeyAction::Help | KeyAction::History, _) => {
+                return self.open_pane(action, now);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn apply_to_list(&mut self, action: KeyAction, now: Instant) -> Option<Request> {
+        match action {
+            KeyAction::Pause => self.paused = !self.paused,
+            KeyAction::Sort => self.list.next_order(),
+            KeyAction::Reverse => self.list.reverse(),
+            KeyAction::Move(by) => self.list.move_by(by),
+            KeyAction::Page(by) => self.list.move_by(by.saturating_mul(self.list.page())),
+            KeyAction::Top => self.list.move_by(isize::MIN),
+            KeyAction::Bottom => self.list.move_by(isize::MAX),
+            KeyAction::Toggle(toggle) => return self.list.toggle(toggle).map(Request::Select),
+            KeyAction::StartFilter => self.focus = Focus::Filter,
+            KeyAction::StartCopy => self.focus = Focus::Copy,
+            KeyAction::Accept => self.focus = Focus::List,
+            KeyAction::Back if self.focus == Focus::Copy => self.focus = Focus::List,
+            KeyAction::Type(_) | KeyAction::Erase | KeyAction::Clear | KeyAction::Back => {
+                match action {
+                    KeyAction::Type(character) => self.list.filter.push(character),
+                    KeyAction::Erase => self.list.filter.pop(),
+                    _ => self.list.filter.clear(),
+                }
+                if action == KeyAction::Back {
+                    self.focus = Focus::List;
+                }
+                self.list.rows.filter_again();
+            }
+            KeyAction::Copy(what) => {
+                self.focus = Focus::List;
+                let text = self.of_selected(|listener| copied(listener, what), now)?;
+                self.say(format!("copied: {}", escape(&text.as_str().into())), now);
+                return Some(Request::Copy(text));
+            }
+            KeyAction::Open => {
+                let url = self.of_selected(url, now)?;
+                self.requests += 1;
+                return Some(Request::Open(self.requests, url));
+            }
+            KeyAction::Card | KeyAction::Why | KeyAction::Free | KeyAction::Help | KeyAction::History => {
+                return self.open_pane(action, now);
+            }
+            KeyAction::Quit => {}
+        }
+        None
+    }
+
+    /// Opens a pane, and returns the request for what it shows.
+    fn open_pane(&mut self, action: KeyAction, now: Instant) -> Option<Request> {
+        let number = self.requests + 1;
+        let (title, shown, request) = match action {
+            KeyAction::Help => ("Keys".to_owned(), Shown::Help, None),
+            KeyAction::History => ("Events, the latest first".to_owned(), Shown::History, None),
+            KeyAction::Card => {
+                let sockets: Vec<_> = self.list.all_selected().map(|one| one.socket.clone()).collect();
+                let title = self.of_selected(|listener| Ok(place(listener)), now)?;
+                (title, Shown::Waiting("scanning...".to_owned()), Some(Request::Card(number, sockets)))
+            }
+            KeyAction::Why | KeyAction::Free => {
+                let of = |listener: &Listener| Ok((bind_target(listener)?, place(listener)));
+                let (target, place) = self.of_selected(of, now)?;
+                let (name, waiting) = match action {
+                    KeyAction::Why => ("why", "testing whether the port can be bound..."),
+                    _ => ("free", "planning; nothing is done yet..."),
+                };
+                let title = format!("{name} {place}");
+                let request = match action {
+                    KeyAction::Why => Request::Why(number, target),
+                    _ => Request::Plan(number, target),
+                };
+                (title, Shown::Waiting(waiting.to_owned()), Some(request))
+            }
+            _ => return None,
+        };
+        self.requests = number;
+        self.pane = Some(Pane::new(title, shown, number));
+        request
+    }
+
+    /// Returns a fact of the selected listener, or shows why there is none.
+    fn of_selected<T>(
+        &mut self,
+        fact: impl FnOnce(&Listener) -> Result<T, String>,
+        now: Instant,
+    ) -> Option<T> {
+        let fact = self.list.selected().map_or_else(|| Err("no row is selected".to_owned()), fact);
+        fact.map_err(|why| self.say(why, now)).ok()
+    }
+
+    /// Shows a message for a while.
+    fn say(&mut self, text: String, now: Instant) {
+        self.message = Some((text, now + MESSAGE));
     }
 
     /// Returns what the loop does next.
@@ -124,270 +263,136 @@ impl WatchView {
 
     /// Returns whether the view is coloured.
     pub(crate) fn color(&self) -> bool {
-        self.options.palette.color
+        self.list.options.palette.color
     }
 
-    /// Returns when the next mark expires. Marks stay while the view is paused.
+    /// Returns what happened, in lines for the terminal after the screen is left.
+    pub(crate) fn summary(&self, now: Instant) -> Vec<String> {
+        let length = self.started.map(|started| now.saturating_duration_since(started));
+        self.history.summary(length.unwrap_or_default(), &self.zone)
+    }
+
+    /// Returns when the next mark or message expires. Marks stay while the view is paused.
     pub(crate) fn redraw_at(&self) -> Option<Instant> {
-        self.recent.iter().map(|(_, until)| *until).filter(|_| !self.paused).min()
+        let mark = self.list.rows.expires_at().filter(|_| !self.paused);
+        mark.into_iter().chain(self.message.as_ref().map(|(_, until)| *until)).min()
     }
 
     /// Returns the lines of the screen, at most `width` columns wide and at most `height` of them.
     pub(crate) fn draw(&mut self, width: usize, height: usize, now: Instant) -> Vec<Line> {
-        if !self.paused {
-            self.recent.retain(|(_, until)| *until > now);
-        }
-        let (listeners, marks) = self.rows();
-        let class = |at: usize| match marks.get(at).copied().flatten() {
-            None => 0,
-            Some(ChangeKind::Opened) => 1,
-            Some(ChangeKind::Closed) => 2,
-            Some(ChangeKind::Changed) => 3,
+        self.message.take_if(|(_, until)| *until <= now);
+        let mut lines = match &mut self.pane {
+            Some(pane) => {
+                // The clock of the last scan, so that the same state has the same lines.
+                let around = Surroundings {
+                    current_user: &self.list.options.current_user,
+                    history: &self.history,
+                    zone: &self.zone,
+                    now: self.scanned_at,
+                };
+                pane.draw(width, height, &around)
+            }
+            None => self.draw_list(width, height, now),
         };
-        // The marks take two columns.
-        let options = table::TableOptions {
-            width: Some(width.saturating_sub(2).max(1)),
-            at: self.scanned_at,
-            ..self.options.clone()
-        };
-        let layout = table::lay_out(&listeners, &class, &options);
-        let heading = layout.header.filter(|_| height >= 4).map(|header| line("  ", header, None));
-        let status = self.status().filter(|_| height >= 3);
-        let keys = (height >= 5).then(|| self.keys());
-        let around =
-            1 + usize::from(heading.is_some()) + usize::from(status.is_some()) + usize::from(keys.is_some());
-        let room = height.saturating_sub(around);
-        self.drawn = (layout.rows.len(), room);
-        self.offset = self.offset.min(layout.rows.len().saturating_sub(room));
-        let mut lines = vec![self.title(layout.rows.len(), room)];
-        lines.extend(heading);
-        let visible = layout.rows.into_iter().skip(self.offset).take(room);
-        lines.extend(visible.map(|(at, cells)| {
-            let mark = marks.get(at).copied().flatten();
-            line(sign(mark), cells, mark)
-        }));
-        if height > around {
-            lines.resize(
-                height.saturating_sub(usize::from(status.is_some()) + usize::from(keys.is_some())),
-                line("", Vec::new(), None),
-            );
-        }
-        lines.extend(status);
-        lines.extend(keys);
-        lines.truncate(height);
         for line in &mut lines {
-            fit(&mut line.pieces, width);
+            line.fit(width);
         }
         lines
     }
 
-    /// Returns the listeners that are present and those that closed recently, in order, each with its mark.
-    fn rows(&self) -> (Vec<Listener>, Vec<Option<ChangeKind>>) {
-        let closed = self.recent.iter().filter(|(change, _)| change.kind == ChangeKind::Closed);
-        let closed =
-            closed.filter_map(|(change, _)| Some((change.before.clone()?, Some(ChangeKind::Closed))));
-        // The latest of several changes of one socket counts.
-        let marks: HashMap<_, _> = self
-            .recent
-            .iter()
-            .filter_map(|(change, _)| Some((identity(change.after.as_ref()?), change.kind)))
-            .collect();
-        let mark = |listener: &Listener| marks.get(&identity(listener)).copied();
-        let present = self.present.iter().map(|listener| (listener.clone(), mark(listener)));
-        let mut rows: Vec<(Listener, Option<ChangeKind>)> = present.chain(closed).collect();
-        order::sort(&mut rows, self.order, |(listener, _)| listener);
-        rows.into_iter().unzip()
+    fn draw_list(&mut self, width: usize, height: usize, now: Instant) -> Vec<Line> {
+        let status = self.status().filter(|_| height >= 3);
+        let filter = self.filter_line().filter(|_| height >= 3);
+        let has_event = height >= 6 && (self.message.is_some() || self.history.last().is_some());
+        let below = usize::from(status.is_some())
+            + usize::from(filter.is_some())
+            + usize::from(has_event)
+            + usize::from(height >= 5);
+        let heading = usize::from(height >= 4 && self.list.options.header);
+        let room = height.saturating_sub(1 + heading + below);
+        let moving = (!self.paused).then_some(now);
+        let visible = self.list.draw(width, room, self.scanned_at, moving);
+        let mut lines = vec![self.title(visible.of, visible.first, room)];
+        lines.extend(visible.heading.filter(|_| heading > 0));
+        lines.extend(visible.rows);
+        lines.resize(height.saturating_sub(below).max(1), Line::default());
+        lines.extend(status);
+        lines.extend(filter);
+        lines.extend(self.event_line(now).filter(|_| has_event));
+        lines.extend((height >= 5).then(|| self.keys()));
+        lines.truncate(height);
+        lines
     }
 
     /// `3000  2 rows, 4-9 of 30  every 1s, scanned at 18:40:10 UTC`
-    fn title(&self, rows: usize, room: usize) -> Line {
+    fn title(&self, rows: usize, first: usize, room: usize) -> Line {
         let what = if self.what.is_empty() { "all listeners" } else { &self.what };
         let count = match rows {
+            0 if self.list.rows.total() > 0 => "nothing is shown".to_owned(),
             0 => "nothing listens".to_owned(),
             rows if rows <= room => format!("{rows} {}", if rows == 1 { "row" } else { "rows" }),
-            rows => format!("{}-{} of {rows}", self.offset + 1, (self.offset + room).min(rows)),
+            rows => format!("{}-{} of {rows}", first + 1, (first + room).min(rows)),
         };
-        let time = self.scanned_at.strftime("%H:%M:%S");
+        let time = self.scanned_at.to_zoned(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
         let every = match self.paused {
             true => "PAUSED".to_owned(),
             false => format!("every {}", spell(self.interval)),
         };
-        let order = self.order.column.map_or_else(String::new, |column| format!(", by {}", column.name()));
-        let pieces = vec![
-            (what.to_owned(), Some(TextRole::Subject)),
-            (format!("  {count}{order}"), None),
-            (format!("  {every}, scanned at {time} UTC"), Some(TextRole::Label)),
-        ];
-        Line { pieces, mark: None }
+        let mut line = Line::new(what, Some(TextRole::Subject));
+        line.pieces.push((format!("  {count}{}", self.list.arrangement()), None));
+        line.pieces.push((format!("  {every}, scanned at {time}"), Some(TextRole::Label)));
+        line
     }
 
     /// Returns the line about errors and gaps, if there are any.
     fn status(&self) -> Option<Line> {
-        let unseen = self.present.iter().filter(|listener| listener.unseen.is_some()).count();
         let text = match &self.error {
             Some(error) => phrases::watch::retrying(error),
-            None => phrases::summary::unseen(unseen, false)?,
+            None => phrases::summary::unseen(self.unseen, false)?,
         };
-        Some(Line { pieces: vec![(text, Some(TextRole::Unseen))], mark: None })
+        Some(Line::new(text, Some(TextRole::Unseen)))
+    }
+
+    fn filter_line(&self) -> Option<Line> {
+        let typing = self.focus == Focus::Filter;
+        if self.list.filter.is_empty() && !typing {
+            return None;
+        }
+        let mut line = Line::new(format!("/{}", self.list.filter.shown()), Some(TextRole::Subject));
+        let hint = if typing { "_  Enter keeps  Esc clears" } else { "  Esc clears" };
+        line.pieces.push((hint.to_owned(), Some(TextRole::Label)));
+        Some(line)
+    }
+
+    /// Returns the message, or the last event.
+    fn event_line(&self, now: Instant) -> Option<Line> {
+        if let Some((message, _)) = &self.message {
+            return Some(Line::new(message.clone(), Some(TextRole::Subject)));
+        }
+        let event = self.history.last()?;
+        Some(event.line(self.list.hidden(&event.key), self.history.others(), &self.zone, now))
     }
 
     fn keys(&self) -> Line {
         let pause = if self.paused { "resumes" } else { "pauses" };
-        let text = format!("q quits  space {pause}  arrows scroll  s sorts  + opened  - closed  ~ changed");
-        Line { pieces: vec![(text, Some(TextRole::Label))], mark: None }
+        let text = match self.focus {
+            Focus::Copy => "copy:  p pid  a address  c command line  other keys cancel".to_owned(),
+            _ => format!(
+                "q quits  ? help  Enter card  w why  f free  / filters  s sorts  space {pause}  E events"
+            ),
+        };
+        Line::new(text, Some(TextRole::Label))
     }
 }
 
-/// The identity of a listener across scans.
-type Identity<'a> = (&'a Endpoint, Protocol, Option<SocketAddr>, Option<u64>, Option<&'a Text>);
-
-fn identity(listener: &Listener) -> Identity<'_> {
-    let socket = &listener.socket;
-    (&socket.endpoint, socket.protocol, socket.peer, socket.inode, socket.namespace.as_ref())
-}
-
-fn sign(mark: Option<ChangeKind>) -> &'static str {
-    match mark {
-        None => "  ",
-        Some(ChangeKind::Opened) => "+ ",
-        Some(ChangeKind::Closed) => "- ",
-        Some(ChangeKind::Changed) => "~ ",
-    }
-}
-
-fn line(sign: &str, cells: Vec<Cell>, mark: Option<ChangeKind>) -> Line {
-    let cells = cells.into_iter().map(|cell| (cell.text, cell.role));
-    let sign = (sign.to_owned(), mark.map(crate::render::changes::role_of_kind));
-    Line { pieces: std::iter::once(sign).chain(cells).collect(), mark }
-}
-
-/// Shortens a line that is too wide.
-fn fit(pieces: &mut Vec<(String, Option<TextRole>)>, width: usize) {
-    let mut left = width;
-    for (text, _) in pieces.iter_mut() {
-        *text = shorten(text, left);
-        left = left.saturating_sub(unicode_width::UnicodeWidthStr::width(text.as_str()));
-    }
-    pieces.retain(|(text, _)| !text.is_empty());
+/// `3000/tcp 127.0.0.1`
+fn place(listener: &Listener) -> String {
+    format!("{} {}", changes::port_column(listener), phrases::address(&listener.socket))
 }
 
 fn spell(interval: Duration) -> String {
     match interval.as_millis() {
         milliseconds if milliseconds % 1000 != 0 => format!("{milliseconds}ms"),
         milliseconds => format!("{}s", milliseconds / 1000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compare::changes;
-    use crate::model::Snapshot;
-
-    fn saved() -> Snapshot {
-        crate::render::json::read(&std::fs::read("tests/replay/workstation.json").unwrap()).unwrap()
-    }
-
-    fn view() -> WatchView {
-        let options = table::TableOptions { header: true, ..table::TableOptions::default() };
-        WatchView::new(String::new(), Duration::from_secs(1), Order::default(), options)
-    }
-
-    fn take(view: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
-        let changes = before.map(|before| changes(before, snapshot)).unwrap_or_default();
-        view.take(&Update::Scanned { snapshot, changes: &changes, gaps: &[] }, snapshot.taken_at, now);
-    }
-
-    fn text(lines: &[Line]) -> String {
-        let text = |line: &Line| line.pieces.iter().map(|(text, _)| text.as_str()).collect::<String>();
-        lines.iter().map(|line| format!("{}\n", text(line).trim_end())).collect()
-    }
-
-    #[test]
-    fn what_came_and_went_is_marked_for_a_while() {
-        let before = saved();
-        let mut after = saved();
-        after.listeners.retain(|listener| listener.socket.endpoint.port() != Some(22));
-        let other = after.listeners.iter().position(|one| one.socket.endpoint.port() == Some(3000)).unwrap();
-        after.listeners[other].holders[0].process.id.pid = 77;
-        let mut earlier = before.clone();
-        earlier.listeners.retain(|listener| listener.socket.endpoint.port() != Some(5353));
-        let (mut view, now) = (view(), Instant::now());
-        take(&mut view, None, &earlier, now);
-        assert!(!text(&view.draw(80, 30, now)).contains("\n+ "));
-        take(&mut view, Some(&earlier), &after, now);
-        insta::assert_snapshot!(text(&view.draw(80, 24, now)));
-        assert_eq!(view.redraw_at(), Some(now + MARKED));
-        let later = text(&view.draw(80, 24, now + MARKED));
-        assert!(!later.contains("\n+ ") && !later.contains("\n- ") && !later.contains("\n~ "), "{later}");
-    }
-
-    #[test]
-    fn keys_scroll_within_the_rows() {
-        let (mut view, now) = (view(), Instant::now());
-        take(&mut view, None, &saved(), now);
-        let first_row =
-            |view: &mut WatchView| text(&view.draw(80, 8, now)).lines().nth(2).unwrap().to_owned();
-        let top = first_row(&mut view);
-        for (action, moved) in [
-            (KeyAction::Scroll(-1), false),
-            (KeyAction::Scroll(1), true),
-            (KeyAction::Top, false),
-            (KeyAction::Page(1), true),
-            (KeyAction::Page(-1), false),
-            (KeyAction::Bottom, true),
-        ] {
-            assert_eq!(view.apply(action), Flow::Scan);
-            assert_eq!(first_row(&mut view) != top, moved, "{action:?}");
-        }
-        let bottom = first_row(&mut view);
-        view.apply(KeyAction::Page(9));
-        assert_eq!(first_row(&mut view), bottom);
-        assert_eq!(view.apply(KeyAction::Quit), Flow::Quit);
-    }
-
-    #[test]
-    fn a_pause_keeps_the_marks_and_a_key_selects_the_order() {
-        let (mut view, now) = (view(), Instant::now());
-        let none = Snapshot { listeners: Vec::new(), ..saved() };
-        take(&mut view, None, &none, now);
-        assert!(text(&view.draw(80, 24, now)).contains("nothing listens"));
-        take(&mut view, Some(&none), &saved(), now);
-        assert_eq!(view.apply(KeyAction::Pause), Flow::Pause);
-        let paused = text(&view.draw(80, 24, now + MARKED * 2));
-        assert!(paused.contains("PAUSED") && paused.contains("\n+ "), "{paused}");
-        assert_eq!((view.redraw_at(), view.apply(KeyAction::Pause)), (None, Flow::Scan));
-        view.apply(KeyAction::Sort);
-        assert!(text(&view.draw(80, 24, now)).contains("by process"));
-        (1..ORDERS.len()).for_each(|_| assert_eq!(view.apply(KeyAction::Sort), Flow::Scan));
-        assert!(!text(&view.draw(80, 24, now)).contains(", by "));
-    }
-
-    #[test]
-    fn a_failed_scan_is_shown_until_the_next_one() {
-        let (mut view, now) = (view(), Instant::now());
-        take(&mut view, None, &saved(), now);
-        let error =
-            crate::model::Error::new(crate::model::ErrorKind::SocketTable, "cannot read\u{1b}[31m the table");
-        view.take(&Update::Failed(&error), Timestamp::UNIX_EPOCH, now);
-        assert!(text(&view.draw(80, 24, now)).contains("cannot read\\x1b[31m the table; retrying"));
-        take(&mut view, None, &saved(), now);
-        assert!(!text(&view.draw(80, 24, now)).contains("retrying"));
-    }
-
-    #[test]
-    fn it_fits_every_size() {
-        let (mut view, now) = (view(), Instant::now());
-        let none = Snapshot { listeners: Vec::new(), ..saved() };
-        take(&mut view, Some(&none), &saved(), now);
-        for width in [0, 1, 2, 3, 10, 20, 60, 200] {
-            for height in 0..40 {
-                let lines = view.draw(width, height, now);
-                assert!(lines.len() <= height, "{width} {height}");
-                let wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > width;
-                assert_eq!(text(&lines).lines().find(wide), None, "{width} {height}");
-            }
-        }
-        insta::assert_snapshot!(text(&view.draw(20, 12, now)));
     }
 }

@@ -88,6 +88,7 @@ mod wait_free;
 mod wait_http;
 mod wait_many;
 mod watch;
+mod watch_screen;
 mod why;
 mod why_addresses;
 mod why_and_bind;

@@ -208,7 +208,7 @@ fn a_narrow_screen_is_drawn_too() {
     for (columns, rows) in [(20, 5), (7, 2), (1, 1), (20, 6)] {
         screen.resize(columns, rows);
     }
-    screen.wait_for_text("q quits  space pau..");
+    screen.wait_for_text("q quits  ? help  E..");
     screen.type_in("q").without_panic().code(0);
 }
 

@@ -63,6 +63,8 @@ pub(crate) use process::{state, wait_for_state};
 #[cfg(unix)]
 pub(crate) use programs::link_or_copy;
 pub(crate) use programs::{copy_of, fixture_program, program};
+#[cfg(unix)]
+pub(crate) use pty_session::PtySession;
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
 #[cfg(unix)]

@@ -117,6 +117,11 @@ impl PtySession {
         self.end()
     }
 
+    /// Types `keys`.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).expect("type on the terminal");
+    }
+
     fn screen(&self) -> Vec<u8> {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

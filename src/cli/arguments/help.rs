@@ -124,10 +124,18 @@ Examples:
   allears watch -c node           only listeners held by processes named like node
   allears watch --ndjson | jq -r 'select(.event == \"opened\") | .listener.port'
 
-Keys: q, Esc or Ctrl-C quit; Ctrl-Z suspends until fg; space or p pauses; arrows,
-PgUp, PgDn, Home and End scroll; s changes the order. Opened (+), closed (-) and
-changed (~) listeners are marked for five seconds. If standard output is not a
-terminal, or if TERM=dumb, each event is a line; --ndjson makes it JSON.
+Keys: arrows, j, k, g, G, PgUp and PgDn select a listener. Enter shows its card, w
+the answer of why, f the plan of free, which y and Enter carry out. y copies its pid
+(p), address (a) or command line (c), o opens it in the browser. / filters by a text
+or by targets, Esc clears the filter. t, u, x, 4 and 6 show or hide TCP, UDP, Unix,
+IPv4 and IPv6 sockets, e all but exposed ones; a shows all states. s sorts, S
+reverses. E shows all events, ? all keys. Space pauses, Ctrl-Z suspends until fg,
+q quits.
+
+Opened (+), closed (-) and changed (~) listeners are marked for five seconds. The
+last event stays on the screen, also if its row is not visible. After you quit, the
+terminal shows what opened and closed. If standard output is not a terminal, or if
+TERM=dumb, each event is a line; --ndjson makes it JSON.
 
 Each pass reads the socket table. Processes are scanned only if the table changed,
 and on every tenth pass: a new holder of an unchanged socket shows after ten

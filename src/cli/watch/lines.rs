@@ -127,7 +127,7 @@ impl Lines {
 impl View for Lines {
     fn show(&mut self, update: &Update<'_>, _now: Instant) -> io::Result<()> {
         match update {
-            Update::Scanned { snapshot, changes, gaps } => {
+            Update::Scanned { snapshot, changes, gaps, .. } => {
                 let mut out = Vec::new();
                 self.write_scan(snapshot, changes, gaps, &mut out)?;
                 self.last_error = None;

@@ -6,7 +6,11 @@ pub(in crate::os) mod output;
 #[cfg_attr(windows, path = "windows.rs")]
 mod sys;
 
+#[cfg(feature = "cli")]
+use std::io;
 use std::path::PathBuf;
+#[cfg(feature = "cli")]
+use std::process::{Command, Stdio};
 
 pub(crate) use sys::SHELL;
 
@@ -22,4 +26,24 @@ pub(crate) enum Shell {
 /// Returns the path of a program in the system's own folders, whatever PATH says.
 pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
     sys::system_program(name)
+}
+
+/// Opens a URL with the desktop's program for it, and waits until that program has ended. What it starts goes on by
+/// itself.
+///
+/// # Errors
+/// If there is no such program in the system's own folders, or if it fails.
+#[cfg(feature = "cli")]
+pub(crate) fn open_url(url: &str) -> io::Result<()> {
+    let [program, arguments @ ..] = sys::OPENER;
+    let path = system_program(program)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no {program}")))?;
+    let mut command = Command::new(path);
+    command.args(arguments).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    sys::detach(&mut command);
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!("{program} failed: {status}"))),
+    }
 }

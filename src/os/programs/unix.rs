@@ -8,6 +8,16 @@ use super::Shell;
 /// The shell that commands are written for.
 pub(crate) const SHELL: Shell = Shell::Posix;
 
+/// The program that opens a URL, and its arguments.
+#[cfg(feature = "cli")]
+pub(in crate::os) const OPENER: [&str; 1] = [if cfg!(target_os = "macos") { "open" } else { "xdg-open" }];
+
+/// Takes a program out of this program's group, so that the terminal's signals do not reach it.
+#[cfg(feature = "cli")]
+pub(in crate::os) fn detach(command: &mut std::process::Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
 /// The folders of programs of the system and its administrator.
 const FOLDERS: [&str; 6] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 

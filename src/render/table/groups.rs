@@ -9,7 +9,7 @@ use crate::render::phrases;
 #[derive(Debug)]
 pub(crate) struct EqualSockets<'a> {
     /// The index of the first one.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// The first one, with the holders of all.
     pub(crate) listener: Cow<'a, Listener>,
     pub(crate) count: usize,
@@ -33,11 +33,11 @@ impl<'a> EqualSockets<'a> {
 
 /// Merges equal sockets of one program. Sockets with different values of `apart` are not merged.
 pub(crate) fn merge_equal<'a>(
-    listeners: &'a [Listener],
+    listeners: impl IntoIterator<Item = &'a Listener>,
     apart: &dyn Fn(usize) -> u8,
 ) -> Vec<EqualSockets<'a>> {
     let mut all: Vec<EqualSockets<'a>> = Vec::new();
-    for (at, listener) in listeners.iter().enumerate() {
+    for (at, listener) in listeners.into_iter().enumerate() {
         // Connections never share a row, and there may be a hundred thousand of them on one port.
         if !listener.socket.is_listener() {
             all.push(EqualSockets::one(at, listener));
