@@ -3,6 +3,7 @@
 //! forwards it.
 
 mod settle;
+mod step;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,14 +16,13 @@ use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::{Prepared, has_port};
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
-use crate::management::Via;
-use crate::model::names::names;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
 use crate::plan::{Action, Forwarding, Plan, Restart, Step, StepReason};
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 use settle::{late_restart, settled};
+pub use step::{StepAction, StepResult};
 
 /// How long a killed process may take to end.
 const AFTER_KILL: Duration = Duration::from_secs(2);
@@ -103,79 +103,6 @@ pub(crate) struct DoneStep {
     pub(crate) action: StepAction,
     pub(crate) result: StepResult,
     pub(crate) error: Option<String>,
-}
-
-/// What was done to end a process.
-///
-/// ```
-/// use allears::StepAction;
-///
-/// assert_eq!(StepAction::Kill.to_string(), "kill");
-/// assert_eq!("stop-service".parse(), Ok(StepAction::StopService));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StepAction {
-    /// It was sent the signal that asks it to end.
-    Terminate,
-    /// It was sent SIGKILL, or ended by the operating system.
-    Kill,
-    /// Its container was stopped.
-    StopContainer,
-    /// Its supervisor was asked to stop it.
-    StopSupervised,
-    /// Its service was stopped.
-    StopService,
-}
-
-/// What became of a process.
-///
-/// ```
-/// use allears::StepResult;
-///
-/// assert_eq!(StepResult::LetGo.to_string(), "let-go");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StepResult {
-    /// It ended.
-    Ended,
-    /// It had ended before anything was done.
-    Gone,
-    /// It no longer held the port, and was left alone.
-    LetGo,
-    /// It still runs.
-    Running,
-    /// It could not be ended.
-    Failed,
-}
-
-names! { StepResult, "result of a step":
-    Ended => "ended",
-    Gone => "gone",
-    LetGo => "let-go",
-    Running => "running",
-    Failed => "failed",
-}
-
-names! { StepAction, "action of a step":
-    Terminate => "terminate",
-    Kill => "kill",
-    StopContainer => "stop-container",
-    StopSupervised => "stop-supervised",
-    StopService => "stop-service",
-}
-
-/// What a plan does first. A signal asks the process to end, unless another one is chosen.
-impl From<&Action> for StepAction {
-    fn from(action: &Action) -> StepAction {
-        match action {
-            Action::Signal => StepAction::Terminate,
-            Action::Stop { via: Via::Container, .. } => StepAction::StopContainer,
-            Action::Stop { via: Via::Supervisor, .. } => StepAction::StopSupervised,
-            Action::Stop { .. } => StepAction::StopService,
-        }
-    }
 }
 
 /// The state of a port at one moment.
