@@ -23,7 +23,7 @@ echo "listeners: $(holders "$one")"
 holds "the worker ($first) listens, the main process ($main) does not" test "$(holders "$one")" = "\"granian\",pid=$first"
 kill -KILL "$first"
 holds "without the option the main process ends with its worker" until_true 30 gone "$main"
-holds "and the port can be had" until_true 10 binds "$one" 1
+holds "and the port is available" until_true 10 binds "$one" 1
 # Stopped, it cannot start another worker yet.
 kill -STOP "$respawning"
 kill -KILL "$second"

@@ -228,7 +228,7 @@ impl UserName {
         match os::user_exists(text) {
             true => Ok(UserName::Name(text.to_owned())),
             false => {
-                let attempted = format!("there is no user '{}' here", text.escape_debug());
+                let attempted = format!("unknown user '{}'", text.escape_debug());
                 let mut error = Error::new(ErrorKind::Usage, attempted);
                 error.help = Some(Help::KnownUser);
                 Err(error)

@@ -136,7 +136,7 @@ pub(crate) fn wait(
     if matches!(request.wanted, WaitFor::Accepts | WaitFor::Http)
         && let Some(other) = targets.iter().find(|target| !target.is_tcp())
     {
-        let attempted = format!("cannot connect to {}: only TCP ports are connected to", other.target);
+        let attempted = format!("cannot connect to {}: only TCP ports can be connected to", other.target);
         return Err(Error::new(ErrorKind::Usage, attempted));
     }
     let begun = Instant::now();

@@ -20,7 +20,7 @@ pub(super) fn of_other_tools(arguments: &[String]) -> Option<Exit> {
         }
         _ => return None,
     };
-    complain(&format!("there is no command {word}"), &help);
+    complain(&format!("unknown command {word}"), &help);
     Some(Exit::Usage)
 }
 
@@ -50,7 +50,7 @@ pub(super) fn no_command(word: &str) -> Exit {
         Some(command) => format!("perhaps allears help {command}"),
         None => format!("the commands are {}", names().join(", ")),
     };
-    complain(&format!("there is no command '{}'", crate::render::escape::escape(&word.into())), &help);
+    complain(&format!("unknown command '{}'", crate::render::escape::escape(&word.into())), &help);
     Exit::Usage
 }
 

@@ -71,7 +71,7 @@ fn options(arguments: &Next) -> Result<NextOptions, Exit> {
         Some(Protocol::Udp) => Protocol::Udp,
         Some(Protocol::Tcp) if !arguments.udp => Protocol::Tcp,
         Some(other) => {
-            let message = format!("next finds ports of TCP or UDP, and '{}/' is asked for", other.as_str());
+            let message = format!("next supports TCP and UDP, not {}", other.as_str());
             return Err(usage(&message, "write allears next 3000 or next udp/5000"));
         }
     };

@@ -28,12 +28,12 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
         false => crate::os::open_file(path).and_then(|file| read_document(file, LONGEST)),
     };
     let bytes = read.map_err(|source| {
-        let verb = if source.kind() == io::ErrorKind::InvalidData { "understand" } else { "read" };
+        let verb = if source.kind() == io::ErrorKind::InvalidData { "parse" } else { "read" };
         error(format!("cannot {verb} {shown}")).because(source)
     })?;
     json::read(&bytes).map_err(|source| {
         let help = source.help().cloned();
-        let mut error = error(format!("cannot understand {shown}")).because(source);
+        let mut error = error(format!("cannot parse {shown}")).because(source);
         error.help = help;
         error
     })
@@ -66,7 +66,7 @@ fn read_document(mut from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
                 None if u64::try_from(bytes.len()).is_ok_and(|length| length < PART) => {}
                 None => {
                     return refused(
-                        "this is not a JSON document: it begins with nothing but blanks".to_owned(),
+                        "this is not a JSON document: it starts with 64 KiB of whitespace".to_owned(),
                     );
                 }
             }
@@ -104,7 +104,7 @@ mod tests {
         for (text, most, expected) in [
             (&b"\0"[..], PART, "control characters"),
             (b"y", PART, "does not begin with {"),
-            (b" ", PART, "nothing but blanks"),
+            (b" ", PART, "64 KiB of whitespace"),
             (b"\x7fELF\x02\0", PART, "control characters"),
             (b"{ ", 5 << 20, "longer than 4 MiB"),
             (b"{\"schema\":\"a", 5 << 20, "longer than 4 MiB"),

@@ -129,7 +129,7 @@ fn wait_request(arguments: &Wait) -> Result<(Vec<WaitTarget>, WaitRequest), Exit
 fn singles(text: &str, targets: &[Target], wanted: WaitFor) -> Result<Vec<WaitTarget>, Exit> {
     let each = WaitTarget::each(targets).map_err(|_| {
         complain(
-            &format!("'{}' is every Unix socket: allears wait takes single ones", text.escape_debug()),
+            &format!("'{}' selects every Unix socket; wait needs the path of one", text.escape_debug()),
             "write the path of one: allears wait ./app.sock",
         );
         Exit::Usage

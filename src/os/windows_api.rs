@@ -99,7 +99,7 @@ pub(in crate::os) fn table(table: InetTable, all: bool) -> Result<(Vec<u8>, Layo
     });
     match bytes {
         Ok(bytes) => Ok((bytes, layout)),
-        Err(TableRefusal::Grows) => Err(io::Error::other("it grew each time it was asked for")),
+        Err(TableRefusal::Grows) => Err(io::Error::other("it grew at each attempt")),
         Err(TableRefusal::Error(code)) => Err(io::Error::from_raw_os_error(code.cast_signed())),
     }
 }
@@ -228,7 +228,7 @@ pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
         }
         buffer.resize(buffer.len() + usize::try_from(needed).unwrap_or(0).div_ceil(8) + 256, 0);
     }
-    Err(io::Error::other("their list grew each time it was asked for"))
+    Err(io::Error::other("their list grew at each attempt"))
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ pub(crate) struct UnknownColumn(String);
 impl fmt::Display for UnknownColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = Column::NAMES.iter().map(|(_, name)| *name).collect();
-        write!(f, "there is no column '{}'; the columns are {}", self.0.escape_debug(), names.join(", "))
+        write!(f, "unknown column '{}'; the columns are {}", self.0.escape_debug(), names.join(", "))
     }
 }
 

@@ -209,7 +209,7 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &ReleaseOutcome) -> String {
                 || "elsewhere".to_owned(),
                 |container| format!("the {}", phrases::container_or_pod(container)),
             );
-            format!("is not free: no process holds it, but connections to it are passed on to {to}")
+            format!("is not free: no process holds it, but connections to it are forwarded to {to}")
         }
         Some(Obstacle::Answered(address)) => {
             format!("is not free: no process holds it, but a connection to {address} is answered")

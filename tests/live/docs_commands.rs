@@ -22,14 +22,14 @@ use std::path::Path;
 const PAGE: &str = "docs/questions.md";
 
 /// A question that needs a container engine, and so has its own test.
-const CONTAINER: &str = "Which container has a port?";
+const CONTAINER: &str = "Which container publishes a port?";
 
 /// A heading of the page, and what sets its situation up.
 type Question = (&'static str, fn(&mut DeveloperMachine));
 
 /// All questions, in the order of the page.
 const QUESTIONS: &[Question] = &[
-    ("Which process uses a port?", |machine| machine.serve("monitor", 3000)),
+    ("Which process holds a port?", |machine| machine.serve("monitor", 3000)),
     ("What listens on this machine?", |machine| {
         machine.serve("shop", 3000);
         machine.serve_postgres();

@@ -1,4 +1,4 @@
-//! `allears next`: ports that can be had, and why others cannot. Calls of one user within two seconds get different
+//! `allears next`: ports that are available, and why others are not. Calls of one user within two seconds get different
 //! ports, so each test has a range of its own.
 
 #![cfg(target_os = "linux")]
@@ -76,7 +76,7 @@ fn a_port_that_needs_a_privilege_is_no_answer() {
         let command = Cmd::new(["next", "600-601"]).user(Some(NOBODY));
         let output = command.run().code(1);
         output.assert_eq(output.text(), "", "nothing that a script would take for a port");
-        let error = "error: no TCP port of 600-601 can be had: 2 not permitted\n";
+        let error = "error: found no TCP port in 600-601: 2 not permitted\n";
         output.assert_eq(output.errors(), error, "the reason");
     });
 }
@@ -114,7 +114,7 @@ fn fewer_ports_than_asked_for_are_no_answer() {
     output.assert_eq(output.text(), "", "standard output");
     output.assert_eq(
         output.errors(),
-        "error: only 2 TCP ports of 23000-23001 can be had, and 3 are asked for\n",
+        "error: found only 2 of 3 requested TCP ports in 23000-23001\n",
         "the reason",
     );
 }

@@ -78,7 +78,7 @@ pub(in crate::os) fn search_in_time<T: Send + 'static>(
     let (send, receive) = mpsc::channel();
     let work = move || search(&mut Files::new(until), &mut |found| send.send(found).is_ok());
     if let Err(error) = threads::detach("project", work) {
-        return Some(format!("no thread can be started to look there: {error}"));
+        return Some(format!("no thread can be started to read it: {error}"));
     }
     while let Ok(found) = receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
         take(found);

@@ -271,19 +271,22 @@ mod tests {
     #[test]
     fn invalid_replies() {
         for (reply, wrong) in [
-            (&b""[..], "has no end of its header"),
-            (b"HTTP/1.0 200 OK\r\n", "has no end of its header"),
+            (&b""[..], "has a header that does not end"),
+            (b"HTTP/1.0 200 OK\r\n", "has a header that does not end"),
             (b"SSH-2.0-x\r\n\r\n", "is not HTTP"),
             (b"HTTP/1.0 500 Internal Server Error\r\n\r\n[]", "has the status 500"),
             (b"HTTP/1.0 200\xecOK\r\n\r\n[]", "has no status"),
             (b"HTTP/1.0\r\n\r\n[]", "has no status"),
             (
                 b"HTTP/1.0 200 OK\r\n\r\n[{\"Id\":\"4f\",\"Ports\":\"long\"}]",
-                "is not understood: a value is missing or of another type at line 1 column 26",
+                "cannot be parsed: a value is missing or of another type at line 1 column 26",
             ),
-            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", "comes in pieces"),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
+                "uses a transfer encoding, which is not supported",
+            ),
             (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]", "ends too early"),
-            (b"HTTP/1.0 200 OK\r\n\r\n[", "is not understood: EOF while parsing a list at line 1 column 1"),
+            (b"HTTP/1.0 200 OK\r\n\r\n[", "cannot be parsed: EOF while parsing a list at line 1 column 1"),
         ] {
             let reason = parse(reply).unwrap_err();
             assert_eq!(reason.to_string(), format!("its reply {wrong}"), "{}", reply.escape_ascii());

@@ -61,8 +61,9 @@ pub(super) fn netstat2_row(socket: Socket, info: &SocketInfo) -> Row {
 fn read(table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
     let (bytes, layout) =
         crate::os::windows_api::table(table, all).map_err(|error| table.unread().because(error))?;
-    let records = table::records(&bytes, layout)
-        .ok_or_else(|| table.unread().because(std::io::Error::other("it is shorter than it says")))?;
+    let records = table::records(&bytes, layout).ok_or_else(|| {
+        table.unread().because(std::io::Error::other("it is shorter than its stated length"))
+    })?;
     let row = |record: table::Record| {
         let pids: Vec<u32> = (record.pid != 0).then_some(record.pid).into_iter().collect();
         let opened = pids.iter().copied().zip(record.opened).collect();

@@ -22,7 +22,7 @@ impl KillHandle {
     pub(crate) fn open(id: ProcessId) -> io::Result<Option<KillHandle>> {
         let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         if id.start.is_none() {
-            return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
+            return Err(io::Error::other("its start time is unknown, so a reused pid cannot be ruled out"));
         }
         let handle = KillHandle { id, pid };
         Ok((!handle.has_ended()).then_some(handle))

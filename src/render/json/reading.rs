@@ -58,7 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
     })?;
     let mut asked = None;
     for (at, question) in document.asked.into_iter().flatten().enumerate() {
-        let place = |Wrong(key): Wrong| error(&format!("at asked[{at}].{key}: this value is not understood"));
+        let place = |Wrong(key): Wrong| error(&format!("at asked[{at}].{key}: invalid value"));
         let question = Selection::try_from(question).map_err(place)?;
         asked.get_or_insert_with(Vec::new).push(question);
     }
@@ -76,12 +76,11 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         sources: Sources::default(),
     };
     for (at, path) in document.paths.into_iter().enumerate() {
-        let place = |Wrong(key): Wrong| error(&format!("at paths[{at}].{key}: this value is not understood"));
+        let place = |Wrong(key): Wrong| error(&format!("at paths[{at}].{key}: invalid value"));
         snapshot.paths.push(UnixPath::try_from(path).map_err(place)?);
     }
     for (at, listener) in document.listeners.into_iter().enumerate() {
-        let place =
-            |Wrong(key): Wrong| error(&format!("at listeners[{at}].{key}: this value is not understood"));
+        let place = |Wrong(key): Wrong| error(&format!("at listeners[{at}].{key}: invalid value"));
         snapshot.listeners.push(Listener::try_from(listener).map_err(place)?);
     }
     snapshot.sort();

@@ -19,7 +19,7 @@ impl fmt::Display for FreeObstacle {
                     || "elsewhere".to_owned(),
                     |container| format!("the {}", container_or_pod(container)),
                 );
-                write!(f, "no process holds it, but connections to it are passed on to {to}")
+                write!(f, "no process holds it, but connections to it are forwarded to {to}")
             }
             FreeObstacle::Answered(address) => {
                 write!(f, "no process holds it, but a connection to {address} is answered")
@@ -36,7 +36,7 @@ impl fmt::Display for FreeObstacle {
             }
             FreeObstacle::ForwardingUnknown(gap) => write!(
                 f,
-                "whether connections to it are passed on could not be seen: {}",
+                "could not determine whether connections to it are forwarded: {}",
                 escape(&Text::from_display(gap))
             ),
         }

@@ -135,10 +135,10 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
             write!(f, "{} changed each time that it was read", name.to_string_lossy())
         }
         GapDetail::UnknownEntries(name) => {
-            write!(f, "entries of {} in a form that is not known", name.to_string_lossy())
+            write!(f, "entries of {} in an unknown format", name.to_string_lossy())
         }
         GapDetail::NetstatRows => {
-            write!(f, "rows of netstat whose address is cut, or whose form is not known")
+            write!(f, "rows of netstat with a truncated address or in an unknown format")
         }
         GapDetail::WithheldSockets(error) => {
             write!(
@@ -156,14 +156,14 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
         GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
         GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),
         GapDetail::UnknownUsers if one => {
-            write!(f, "one socket whose user is not known here may match too")
+            write!(f, "one socket whose user is unknown here may match too")
         }
         GapDetail::UnknownUsers => {
-            write!(f, "{count} sockets whose users are not known here may match too")
+            write!(f, "{count} sockets whose users are unknown here may match too")
         }
         GapDetail::UnknownFacts => {
             let listeners = if one { "one listener".to_owned() } else { format!("{count} listeners") };
-            write!(f, "{listeners} may match too: directory, ancestors or user of a holder are not known")
+            write!(f, "{listeners} may match too: directory, ancestors or user of a holder are unknown")
         }
         GapDetail::ListedNamespaces
         | GapDetail::MountedNamespaces(_)
@@ -297,7 +297,7 @@ impl fmt::Display for SilentRuntime {
             }
             SilentRuntime::Unreadable { path, reason } => write!(f, "{}: {reason}", path.to_string_lossy()),
             SilentRuntime::Absent => f.write_str("no runtime answers at its socket"),
-            SilentRuntime::Unknown => f.write_str("no runtime that answered knows of it"),
+            SilentRuntime::Unknown => f.write_str("no runtime that answered lists it"),
         }
     }
 }
@@ -307,24 +307,26 @@ impl fmt::Display for UnreadableReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UnreadableReply::RemoteFileSystem => {
-                f.write_str("it is on a network or FUSE file system, which may not answer; it is not asked")
+                f.write_str("it is on a network or FUSE file system, which may not answer; it is not queried")
             }
             UnreadableReply::Connection(error) => f.write_str(&error.to_string_lossy()),
             UnreadableReply::TooLong(bytes) => {
                 write!(f, "its reply is longer than {} MiB", bytes / (1024 * 1024))
             }
             UnreadableReply::NotHttp => f.write_str("its reply is not HTTP"),
-            UnreadableReply::EndlessHeader => f.write_str("its reply has no end of its header"),
+            UnreadableReply::EndlessHeader => f.write_str("its reply has a header that does not end"),
             UnreadableReply::NoStatus => f.write_str("its reply has no status"),
             UnreadableReply::Status(status) => write!(f, "its reply has the status {status:03}"),
-            UnreadableReply::Chunked => f.write_str("its reply comes in pieces"),
+            UnreadableReply::Chunked => {
+                f.write_str("its reply uses a transfer encoding, which is not supported")
+            }
             UnreadableReply::CutShort => f.write_str("its reply ends too early"),
             UnreadableReply::NotJson(error) => {
-                write!(f, "its reply is not understood: {}", error.to_string_lossy())
+                write!(f, "its reply cannot be parsed: {}", error.to_string_lossy())
             }
             UnreadableReply::UnexpectedValue { line, column } => write!(
                 f,
-                "its reply is not understood: a value is missing or of another type at line {line} column {column}"
+                "its reply cannot be parsed: a value is missing or of another type at line {line} column {column}"
             ),
         }
     }
@@ -334,7 +336,7 @@ impl fmt::Display for UnreadRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UnreadRules::Permission => {
-                f.write_str("the rules of nftables may not be read; it takes CAP_NET_ADMIN")
+                f.write_str("the rules of nftables cannot be read; this needs CAP_NET_ADMIN")
             }
             UnreadRules::Error(error) => f.write_str(&error.to_string_lossy()),
             UnreadRules::Unevaluated(count) => write!(

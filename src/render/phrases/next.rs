@@ -5,22 +5,21 @@ use std::ops::RangeInclusive;
 use crate::act::SkipReason;
 use crate::act::next_ports::{NextOptions, NextPorts};
 
-/// Returns how many of the requested ports were found, and why the others are not to be had.
+/// Returns how many of the requested ports were found, and why the others are unavailable.
 pub(crate) fn shortage(options: &NextOptions, found: &NextPorts) -> String {
     let range = range(&options.ports);
     let protocol = options.protocol.as_str().to_uppercase();
     let skipped = skipped(found);
     match (found.ports.len(), options.count) {
-        (0, _) => format!("no {protocol} port {range}{skipped}"),
-        (1, count) => format!("only 1 {protocol} port {range}, and {count} are asked for{skipped}"),
+        (0, _) => format!("found no {protocol} port in {range}{skipped}"),
         (some, count) => {
-            format!("only {some} {protocol} ports {range}, and {count} are asked for{skipped}")
+            format!("found only {some} of {count} requested {protocol} ports in {range}{skipped}")
         }
     }
 }
 
 fn range(ports: &RangeInclusive<u16>) -> String {
-    format!("of {}-{} can be had", ports.start(), ports.end())
+    format!("{}-{}", ports.start(), ports.end())
 }
 
 /// Returns how many ports were skipped for each reason: `: 3 in use, 1 reserved`.

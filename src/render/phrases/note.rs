@@ -68,7 +68,7 @@ impl fmt::Display for Note {
                 write!(f, "{process} runs several services, one of which has it: {}", names.join(", "))
             }
             Note::ProxiedToContainer(address) => {
-                write!(f, "connections are passed on to {address}, a container's address")
+                write!(f, "connections are forwarded to {address}, a container's address")
             }
             Note::ForwardedByRuntime { not_at } => {
                 write!(f, "connections are forwarded by the runtime's rules; no socket is there")?;
@@ -80,7 +80,7 @@ impl fmt::Display for Note {
             }
             Note::ForwardedByRule(rule) => nftables_rule(rule, f),
             Note::NotProbed { interface } => {
-                write!(f, "not probed: it takes only what comes by {}", interface.to_string_lossy())
+                write!(f, "not probed: it accepts only connections through {}", interface.to_string_lossy())
             }
             Note::Other(text) => f.write_str(&text.to_string_lossy()),
         }
@@ -115,10 +115,10 @@ impl fmt::Display for WindowsProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             WindowsProxy::WslRelay => {
-                "wslrelay passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
+                "wslrelay forwards connections to a program inside WSL: wsl -- ss -ltnp names it there"
             }
             WindowsProxy::WslHost => {
-                "wslhost passes connections on to a program inside of WSL: wsl -- ss -ltnp names it there"
+                "wslhost forwards connections to a program inside WSL: wsl -- ss -ltnp names it there"
             }
             WindowsProxy::DockerDesktop => {
                 "Docker Desktop holds it, as a rule for a container's published port: docker ps names that"

@@ -58,7 +58,7 @@ impl fmt::Display for BpfUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BpfUnavailable::FewFiles => f.write_str("few files are open here"),
-            BpfUnavailable::Capabilities => f.write_str("it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
+            BpfUnavailable::Capabilities => f.write_str("it needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"),
             BpfUnavailable::HiddenProc => f.write_str("this /proc hides processes"),
             BpfUnavailable::TimeNamespace => f.write_str("this process is in a time namespace of its own"),
             BpfUnavailable::PidNamespace => f.write_str("this process is in a pid namespace of its own"),

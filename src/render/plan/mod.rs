@@ -70,7 +70,7 @@ pub(crate) fn restarts(restart: &Restart) -> String {
 
 /// Returns the sentence on forwarding that could not be read.
 pub(crate) fn forwarding_unknown(gap: &Gap) -> String {
-    format!("whether connections to it are passed on could not be seen: {}", phrases::gap(gap))
+    format!("could not determine whether connections to it are forwarded: {}", phrases::gap(gap))
 }
 
 /// Returns what a halted process needs before it can end.
@@ -134,7 +134,7 @@ fn via_word(via: Via) -> &'static str {
 
 fn via_noun(via: Via) -> &'static str {
     match via {
-        Via::Supervisor => "supervisor that could be told to stop it",
+        Via::Supervisor => "supervisor that could stop it",
         Via::Service => "service that could be stopped",
         Via::Container => "container that could be stopped",
         Via::Signal => "process",

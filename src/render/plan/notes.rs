@@ -84,12 +84,12 @@ pub(crate) fn note(note: &PlanNote, target: &BindTarget) -> String {
             let stop = command.as_deref().and_then(shell::line);
             let stop = stop.map_or_else(String::new, |stop| format!(": {stop} stops that"));
             format!(
-                "connections to {} are passed on to {to} without a socket{stop}",
+                "connections to {} are forwarded to {to} without a socket{stop}",
                 phrases::endpoint(&listener.socket)
             )
         }
         PlanNote::Answered(address) => {
-            format!("a connection to {address} is answered, though no socket listens: something passes it on")
+            format!("a connection to {address} is answered, though no socket listens: something forwards it")
         }
         PlanNote::ForwardingUnknown(gap) => forwarding_unknown(gap),
     }

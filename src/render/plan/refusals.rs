@@ -144,7 +144,7 @@ fn stands_for(
             format!("{who} works for a container, which goes on without it")
         }
         Role::MachineHelper => {
-            format!("{who} passes connections on into a virtual machine, where the listener is")
+            format!("{who} forwards connections into a virtual machine, where the listener is")
         }
         Role::Wineserver => format!("{who} holds the sockets of every Windows program in its prefix"),
         Role::SuperServer => {

@@ -83,7 +83,7 @@ pub(super) fn advice(advice: &Advice) -> String {
             format!("or lower the machine's limit: sudo sysctl -w net.ipv4.ip_unprivileged_port_start={port}")
         }
         Advice::ForwardFromPrivileged => {
-            "or use a port above the limit, and let a proxy or a firewall pass connections on".to_owned()
+            "or use a port above the limit, and let a proxy or a firewall forward connections".to_owned()
         }
         Advice::BindAsRoot => "bind it as root, or use a port above 1023".to_owned(),
         Advice::WaitForAddress { target } => {

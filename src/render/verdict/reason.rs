@@ -23,13 +23,13 @@ pub(super) fn reason(reason: &VerdictReason) -> String {
                 (None, None, Some(what)) => format!(": {what}"),
                 (None, _, None) => String::new(),
             };
-            format!("{}, which passes connections on{to}", held(listener))
+            format!("{}, which forwards connections{to}", held(listener))
         }
         VerdictReason::Answered { address: Some(address) } => format!(
-            "nothing listens, but a connection to {address} is answered: something passes it on to another address"
+            "nothing listens, but a connection to {address} is answered: something forwards it to another address"
         ),
         VerdictReason::Answered { address: None } => {
-            "something passes connections to it on to another address".to_owned()
+            "something forwards connections to it to another address".to_owned()
         }
         VerdictReason::Shared(listeners) => shared(listeners),
         VerdictReason::Held { listener, more } => format!("{}{}", held(listener), more_sockets(*more)),
@@ -140,7 +140,7 @@ fn purpose_phrase(purpose: ProxyPurpose) -> &'static str {
         ProxyPurpose::RootlessContainerPort => "a rootless container's published port",
         ProxyPurpose::RootlessContainerNetwork => "a rootless container's network",
         ProxyPurpose::VirtualMachineNetwork => "a virtual machine's network",
-        ProxyPurpose::Wsl => "a listener inside of WSL",
+        ProxyPurpose::Wsl => "a listener inside WSL",
     }
 }
 

@@ -44,7 +44,7 @@ pub(in crate::os) fn http_sys_urls(port: u16) -> (Vec<HttpSysUrls>, Option<Gap>)
         Err(why) => return (Vec::new(), Some(not_listed(GapKind::Services, list, &why))),
     };
     if queues.is_empty() {
-        let gap = not_listed(GapKind::Services, list, "it names nobody to this user");
+        let gap = not_listed(GapKind::Services, list, "netsh lists no program for this user");
         return (Vec::new(), Some(gap));
     }
     let listed = windows_api::processes();

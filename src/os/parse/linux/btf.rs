@@ -223,7 +223,7 @@ impl<'a> File<'a> {
             // Structures, unions, sections, enumerations of 64 bits.
             STRUCT | UNION | 15 | 19 => count * MEMBER,
             // Its length is unknown, and so is the position of the next type.
-            _ => return Err(Fault::Malformed("has kinds of types that are not known here")),
+            _ => return Err(Fault::Malformed("has unknown kinds of types")),
         };
         let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
         let next = u32::try_from(TYPE + size).ok().and_then(|length| at.checked_add(length)).ok_or(short)?;

@@ -353,7 +353,7 @@ impl Connection {
 }
 
 fn not_understood() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "its answer was not understood")
+    io::Error::new(io::ErrorKind::InvalidData, "its answer cannot be parsed")
 }
 
 #[cfg(test)]

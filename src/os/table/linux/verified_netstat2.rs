@@ -89,7 +89,7 @@ pub(in crate::os::table) fn netstat2_sockets(
 /// Returns the pids of the holders that netstat2 finds, by the inode of the socket. The crate walks through all descriptor
 /// tables, and panics if /proc cannot be opened.
 fn pids_by_inode() -> Result<BTreeMap<u64, Vec<u32>>, Error> {
-    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot say who holds the sockets");
+    let attempted = || Error::new(ErrorKind::Processes, "netstat2 cannot read the holders of sockets");
     let sockets = netstat2::iterate_sockets_info(AddressFamilyFlags::all(), ProtocolFlags::all())
         .map_err(|error| attempted().because(error))?;
     let pids = |info: SocketInfo| (u64::from(info.inode), info.associated_pids);

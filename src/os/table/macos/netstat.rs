@@ -22,6 +22,6 @@ pub(in crate::os) fn printed() -> Result<Printed, String> {
     match (printed.rows.is_empty(), printed.unread) {
         (false, _) => Ok(printed),
         (true, 0) => Err("netstat prints none to this user".to_owned()),
-        (true, _) => Err("netstat prints them in a form that is not known".to_owned()),
+        (true, _) => Err("netstat prints them in an unknown format".to_owned()),
     }
 }

@@ -42,7 +42,7 @@ impl KillHandle {
                 Ok(Some(KillHandle { process, pid: id.pid, kernel: stat.kernel }))
             }
             Some(_) => Ok(None),
-            None => Err(io::Error::other("its start is not known, so that it cannot be told from another")),
+            None => Err(io::Error::other("its start time is unknown, so a reused pid cannot be ruled out")),
         }
     }
 

@@ -40,7 +40,7 @@ impl KillHandle {
         let rights = PROCESS_TERMINATE | PROCESS_SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION;
         let Some(process) = windows_api::open(id.pid, rights)? else { return Ok(None) };
         let Some(start) = id.start else {
-            return Err(io::Error::other("its start is not known, so that it cannot be told from another"));
+            return Err(io::Error::other("its start time is unknown, so a reused pid cannot be ruled out"));
         };
         let same = windows_api::lifetime_of(&process).id_start() == Some(start);
         let handle = KillHandle { process, pid: id.pid };
@@ -136,7 +136,7 @@ mod tests {
         }
         assert!(
             KillHandle::open(ProcessId { start: None, ..id }).is_err(),
-            "nobody is ended whose start is not known"
+            "a process without a known start is not ended"
         );
         let handle = KillHandle::open(id).unwrap().unwrap();
         assert!(!handle.has_ended() && child.try_wait().unwrap().is_none(), "nothing was done to it");
