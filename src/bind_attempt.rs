@@ -8,7 +8,7 @@ mod overlap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::model::{Protocol, Text};
+use crate::model::{ErrorName, Protocol, Text};
 pub use overlap::Overlap;
 
 /// What a bind asks for: one port of one protocol, at one address or at the wildcards.
@@ -75,7 +75,7 @@ pub(crate) struct Attempt {
 pub(crate) struct BindRefusal {
     pub(crate) kind: BindRefusalKind,
     /// The error's name: `EADDRINUSE`.
-    pub(crate) name: String,
+    pub(crate) name: ErrorName,
     /// The system's message.
     pub(crate) says: String,
 }

@@ -117,16 +117,16 @@ pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use management::{Via as FreeVia, kernel_socket::ReleaseEffect};
 pub use model::{
-    BpfStep, BpfUnavailable, Call, Candidate, Compose, Condition, Connection, Container, ContainerRuntime,
-    DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, Evidence, Exposure, Family, FileChange,
-    ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder,
-    HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights, NetshList,
-    NftablesRule, NotAsked, Note, OpenFilesLimit, OpenService, Parent, PathContent, PathTarget, Probe,
-    ProbeOutcome, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, Selection, Service,
-    ServiceManager, ServiceScope, SilentRuntime, Snapshot, Socket, Sources, State, Supervisor,
-    SupervisorKind, System, TableRead, TableSource, Target, TargetError, Text, UnixPath, UnknownName,
-    UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen, UserName, UserNamespace, UserRange,
-    WindowsProxy,
+    BpfStep, BpfUnavailable, Call, Candidate, Compose, Condition, Confinement, Connection, Container,
+    ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence, Exposure,
+    Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead,
+    Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
+    NetshList, NftablesRule, NotAsked, Note, OpenFilesLimit, OpenService, Parent, PathContent, PathTarget,
+    Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason,
+    SecurityModule, Selection, Service, ServiceManager, ServiceScope, SilentRuntime, Snapshot, Socket,
+    Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError, Text,
+    UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen, UserName,
+    UserNamespace, UserRange, WindowsProxy,
 };
 pub use port_info::{
     About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,

@@ -4,6 +4,7 @@
 pub(crate) mod end_signal;
 mod endpoint;
 pub(crate) mod error;
+mod error_name;
 mod forwarding;
 pub(crate) mod gap;
 mod help;
@@ -15,6 +16,7 @@ mod open_enum;
 pub(crate) mod process;
 pub(crate) mod process_table;
 pub(crate) mod request;
+mod security_module;
 pub(crate) mod selection;
 pub(crate) mod snapshot;
 pub(crate) mod socket;
@@ -27,6 +29,7 @@ mod unseen;
 pub use end_signal::EndSignal;
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind};
+pub use error_name::ErrorName;
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
     Gap, GapDetail, GapKind, GapReason, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules,
@@ -42,6 +45,7 @@ pub use process::{
     Parent, Process, ProcessId, Project, Service, Supervisor, SupervisorKind,
 };
 pub use request::{HolderSearch, Reader};
+pub use security_module::{Confinement, SecurityModule};
 pub use selection::{Selection, UserName};
 pub use snapshot::{
     Connection, DescriptorStore, Listener, PathContent, Probe, ProbeOutcome, Snapshot, UnixPath,

@@ -24,7 +24,7 @@ pub use reason::{ProxyPurpose, VerdictReason};
 
 use crate::bind_attempt::{BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names;
-use crate::model::{Connection, Gap, Listener};
+use crate::model::{Connection, ErrorName, Gap, Listener};
 
 /// The kind of a [`Verdict`].
 ///
@@ -82,7 +82,7 @@ pub struct Verdict {
     /// Whether a bind with the options of servers succeeded. `None` if no bind could be attempted.
     pub can_bind: Option<bool>,
     /// The error's name if it failed: `EADDRINUSE`.
-    pub error: Option<String>,
+    pub error: Option<ErrorName>,
     /// What forbids the bind if no socket is in the way.
     pub hindrance: Option<Hindrance>,
     /// The answer in one phrase.

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindRefusalKind, BindTarget};
-use crate::model::Protocol;
+use crate::model::{ErrorName, Protocol};
 use crate::os;
 
 /// The number of UDP-Lite (RFC 3828).
@@ -22,11 +22,11 @@ const IPPROTO_UDPLITE: i32 = 136;
 /// Returns the refusal for an error.
 fn refusal_from(error: &io::Error) -> BindRefusal {
     let name = os::error_name(error);
-    let kind = match (error.kind(), name.as_str()) {
+    let kind = match (error.kind(), &name) {
         (io::ErrorKind::AddrInUse, _) => BindRefusalKind::InUse,
         (io::ErrorKind::PermissionDenied, _) => BindRefusalKind::Denied,
         (io::ErrorKind::AddrNotAvailable, _) => BindRefusalKind::NotLocal,
-        (_, "EAFNOSUPPORT" | "EPROTONOSUPPORT") => BindRefusalKind::NoFamily,
+        (_, ErrorName::NoFamily | ErrorName::NoProtocol) => BindRefusalKind::NoFamily,
         _ => BindRefusalKind::Other,
     };
     BindRefusal { kind, name, says: error.to_string() }
@@ -244,6 +244,6 @@ mod tests {
         let target =
             BindTarget { address: Some("192.0.2.7".parse().unwrap()), ..target(Protocol::Tcp, 10309) };
         let refused = attempt(&target)[0].refused.clone().unwrap();
-        assert_eq!((refused.kind, refused.name.as_str()), (BindRefusalKind::NotLocal, "EADDRNOTAVAIL"));
+        assert_eq!((refused.kind, refused.name), (BindRefusalKind::NotLocal, ErrorName::NotLocal));
     }
 }

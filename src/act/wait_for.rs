@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::wait::{self, HttpPath, WaitAttempt, WaitFor, WaitRequest, WaitTarget, Waited};
-use crate::model::{Error, ErrorKind, Listener, Target};
+use crate::model::{Error, ErrorKind, ErrorName, Listener, Target};
 use crate::verdict::Hindrance;
 
 /// Waits until `target` is in the state `wanted`, and returns whether it was reached.
@@ -164,7 +164,7 @@ pub struct WaitResult {
     /// The listeners that were waited for, with their holders.
     pub listeners: Vec<Listener>,
     /// The error of the operating system if a bind is refused although no socket has the port: `EACCES`.
-    pub error: Option<String>,
+    pub error: Option<ErrorName>,
     /// What forbids that bind, if it is known.
     pub hindrance: Option<Hindrance>,
     /// Whether waiting longer cannot help, because permission is missing or a policy forbids the port.

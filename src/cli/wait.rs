@@ -193,8 +193,7 @@ fn reason(port: &BindTarget, refused: &Refused) -> String {
         return render::hindrance(hindrance, port);
     }
     let verdict = why::verdict_for(port, &runtimes()).ok();
-    let verdict =
-        verdict.filter(|it| it.can_bind == Some(false) && it.error.as_deref() == Some(refusal.name.as_str()));
+    let verdict = verdict.filter(|it| it.can_bind == Some(false) && it.error.as_ref() == Some(&refusal.name));
     verdict.map_or_else(|| render::wait::refusal(refusal), |it| it.reason.to_string())
 }
 

@@ -1,5 +1,6 @@
 //! JSON, schema `allears/1`, of `wait`. Types of its own; listeners are those of the list.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -28,7 +29,7 @@ struct PortJson<'a> {
     wanted: &'static str,
     reached: bool,
     /// Why a bind is refused, if no listener explains it.
-    error: Option<&'a str>,
+    error: Option<Cow<'a, str>>,
     hindrance: Option<&'static str>,
     reason: Option<&'a str>,
     /// The status of the last answer. Present only if HTTP was waited for.
@@ -117,7 +118,7 @@ fn document<'a>(line: &'a WaitLine<'_>) -> TargetWaitJson<'a> {
         },
         wanted: wanted_name,
         reached,
-        error: refused.map(|refused| refused.refusal.name.as_str()),
+        error: refused.map(|refused| refused.refusal.name.name()),
         hindrance: refused.and_then(|refused| Some(refused.hindrance.as_ref()?.as_str())),
         reason: reason.as_deref(),
         http_status,

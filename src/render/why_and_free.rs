@@ -36,7 +36,7 @@ pub(crate) fn why(verdict: &Verdict, options: &AnswerOptions, out: &mut dyn Writ
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
-    facts("error", verdict.error.as_slice(), options, out)?;
+    facts("error", &sentences(verdict.error.as_slice()), options, out)?;
     facts("observed", &sentences(&verdict.facts), options, out)?;
     facts("what helps", &sentences(&verdict.advice), options, out)
 }

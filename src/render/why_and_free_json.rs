@@ -1,5 +1,6 @@
 //! JSON, schema `allears/1`, of `why` and `free`. Types of their own; listeners are those of the list.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -13,6 +14,7 @@ use crate::act::StepAction;
 use crate::act::prepare::Prepared;
 use crate::act::release::{DoneStep, ReleaseOutcome};
 use crate::bind_attempt::BindTarget;
+use crate::model::ErrorName;
 use crate::plan::{Action, Plan, PlanRefusal, Step};
 use crate::verdict::{Shared, Verdict};
 
@@ -31,7 +33,7 @@ struct WhyJson<'a> {
     target: TargetJson,
     verdict: &'static str,
     can_bind: Option<bool>,
-    error: Option<&'a str>,
+    error: Option<Cow<'a, str>>,
     /// What forbids the bind if no socket is in the way.
     hindrance: Option<&'static str>,
     reason: String,
@@ -181,7 +183,7 @@ impl<'a> From<&'a Verdict> for WhyJson<'a> {
             target: target_json(&verdict.target),
             verdict: verdict.kind.as_str(),
             can_bind: verdict.can_bind,
-            error: verdict.error.as_deref(),
+            error: verdict.error.as_ref().map(ErrorName::name),
             hindrance: verdict.hindrance.as_ref().map(crate::verdict::Hindrance::as_str),
             reason: verdict.reason.to_string(),
             standing_in_the_way: verdict.standing_in_the_way.iter().map(ListenerJson::from).collect(),

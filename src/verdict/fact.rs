@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::LocalhostAnswer;
 use crate::bind_attempt::{BindTarget, Overlap};
 use crate::model::names::names_without_serde;
-use crate::model::{Connection, Family, Listener, Process, Socket, State, Text};
+use crate::model::{
+    Confinement, Connection, ErrorName, Family, Listener, Process, SecurityModule, Socket, State, Text,
+};
 
 /// One observation that a [`Verdict`](super::Verdict) is based on. `Display` writes it as a sentence, in which names from
 /// outside are escaped.
@@ -114,9 +116,9 @@ pub enum Fact {
         privileged: bool,
     },
     /// The active security modules. `None` if they could not be read.
-    SecurityModules(Option<Vec<Text>>),
-    /// This process is confined by this profile or context.
-    Confinement(Text),
+    SecurityModules(Option<Vec<SecurityModule>>),
+    /// A security module confines this process.
+    Confinement(Confinement),
     /// Landlock may have denied the bind.
     LandlockMayDeny {
         /// Whether no_new_privs is set, which a sandbox of an unprivileged process needs.
@@ -196,7 +198,7 @@ pub struct BindResult {
     /// The addresses, each with whether an IPv6 socket left IPv4 alone.
     pub addresses: Vec<(IpAddr, bool)>,
     /// The error's name: `EADDRINUSE`. `None` if the bind succeeded.
-    pub error: Option<String>,
+    pub error: Option<ErrorName>,
 }
 
 /// How a socket uses a port.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names_without_serde;
-use crate::model::{System, Text};
+use crate::model::{ErrorName, SecurityModule, System, Text};
 use crate::os::{Limits, Local, Policies, Usability};
 
 /// What forbids a bind if no socket is in the way.
@@ -160,29 +160,28 @@ fn denied(
 /// Returns the policies that may have refused a bind. The default error of a BPF program of the cgroup is EPERM, that of a
 /// security module is EACCES. A seccomp filter sets its own error.
 fn suspects(refusal: &BindRefusal, policies: &Policies) -> Vec<Suspect> {
-    let active = |name: &str| {
-        let modules = policies.modules.as_ref();
-        modules.is_none_or(|modules| modules.iter().any(|module| module.as_bytes() == name.as_bytes()))
-    };
-    let confined_by = |name: &str| {
-        let confinement = policies.confinement.as_ref().map(Text::as_bytes);
-        confinement.is_some_and(|text| text.starts_with(name.as_bytes()))
-    };
-    let by_module = refusal.name != "EPERM";
+    let active =
+        |module: &SecurityModule| policies.modules.as_ref().is_none_or(|modules| modules.contains(module));
+    let in_apparmor = policies.confinement.as_ref().is_some_and(|it| it.module == SecurityModule::AppArmor);
+    let by_module = refusal.name != ErrorName::NotPermitted;
     let mut suspects = Vec::new();
     let mut add = |is: bool, suspect: Suspect| suspects.extend(is.then_some(suspect));
     let no_programs = policies.bind_programs == Some(0);
     add(!by_module && !no_programs, Suspect::CgroupProgram);
-    add(by_module && confined_by("apparmor"), Suspect::AppArmor);
+    add(by_module && in_apparmor, Suspect::AppArmor);
     add(
-        by_module && active("selinux") && policies.selinux_enforces == Some(true) && !confined_by("apparmor"),
+        by_module
+            && active(&SecurityModule::SeLinux)
+            && policies.selinux_enforces == Some(true)
+            && !in_apparmor,
         Suspect::SeLinux,
     );
-    add(by_module && active("landlock"), Suspect::Landlock);
+    add(by_module && active(&SecurityModule::Landlock), Suspect::Landlock);
     add(policies.seccomp == Some(true), Suspect::Seccomp);
     // A program can choose its error.
     add(by_module && policies.bind_programs.is_some_and(|count| count > 0), Suspect::CgroupProgram);
-    let other = ["smack", "tomoyo"].into_iter().any(|name| policies.modules.is_some() && active(name));
+    let other =
+        policies.modules.is_some() && [SecurityModule::Smack, SecurityModule::Tomoyo].iter().any(active);
     add(by_module && other, Suspect::OtherModule);
     suspects
 }

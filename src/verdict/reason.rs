@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{BoundHistory, Hindrance};
 use crate::bind_attempt::BindTarget;
-use crate::model::Listener;
 use crate::model::names::names_without_serde;
+use crate::model::{ErrorName, Listener};
 
 /// The answer of a [`Verdict`](super::Verdict). `Display` writes it as a phrase that can follow "it cannot be bound:", in
 /// which names from outside are escaped.
@@ -97,7 +97,7 @@ pub enum VerdictReason {
     /// No bind could be attempted.
     NotAttempted {
         /// The error's name and the system's message, if there was an error.
-        error: Option<(String, String)>,
+        error: Option<(ErrorName, String)>,
     },
 }
 

@@ -47,11 +47,7 @@ pub(crate) fn attempts(options: BindOptions, refused: Option<(BindRefusalKind, &
         address: Ipv4Addr::UNSPECIFIED.into(),
         v6only: false,
         options,
-        refused: refused.map(|(kind, name)| BindRefusal {
-            kind,
-            name: name.to_owned(),
-            says: name.to_owned(),
-        }),
+        refused: refused.map(|(kind, name)| BindRefusal { kind, name: name.into(), says: name.to_owned() }),
     }]
 }
 

@@ -231,7 +231,7 @@ proptest! {
         let kind = lenient.map(|(kind, _)| kind);
         let attempted = !matches!(kind, Some(BindRefusalKind::Other | BindRefusalKind::NoFamily | BindRefusalKind::NotLocal));
         prop_assert_eq!(verdict.can_bind, attempted.then_some(lenient.is_none()).or(verdict.can_bind));
-        prop_assert_eq!(verdict.error.as_deref(), lenient.map(|(_, name)| name));
+        prop_assert_eq!(verdict.error, lenient.map(|(_, name)| name.into()));
         prop_assert!(!verdict.reason.to_string().is_empty() && !verdict.facts.is_empty());
         if matches!(verdict.kind, VerdictKind::Free | VerdictKind::Reserved) {
             prop_assert_eq!(verdict.can_bind, Some(true));

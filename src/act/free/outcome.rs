@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::FreeRestart;
 use crate::act::release::{self, StepAction, StepResult};
-use crate::model::{Gap, Listener, Text};
+use crate::model::{ErrorName, Gap, Listener, Text};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
 /// What came of carrying out a [`FreePlan`](crate::FreePlan).
@@ -77,7 +77,7 @@ pub enum FreeObstacle {
     /// No socket has it, and a bind is refused for another reason, such as missing permission.
     Refused {
         /// The error of the operating system: `EACCES`.
-        error: String,
+        error: ErrorName,
         /// What forbids the bind, if that is known.
         hindrance: Option<Hindrance>,
     },

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::sys;
-use crate::model::{Gap, Protocol, Text};
+use crate::model::{Confinement, Gap, Protocol, SecurityModule, Text};
 
 pub(crate) use crate::os::parse::linux::rtnetlink::Usability;
 pub(crate) use crate::os::parse::windows::excluded_ports::Excluded;
@@ -39,11 +39,10 @@ pub(crate) struct Local {
 pub(crate) struct Policies {
     /// Whether this process holds CAP_NET_BIND_SERVICE in the first user namespace.
     pub(crate) may_bind_privileged: Option<bool>,
-    /// The active security modules, in lower case: `landlock`, `selinux`.
-    pub(crate) modules: Option<Vec<Text>>,
-    /// How AppArmor, SELinux or Smack confines this process: its profile or context. `None` if none of them does, or if
-    /// that cannot be read.
-    pub(crate) confinement: Option<Text>,
+    /// The active security modules.
+    pub(crate) modules: Option<Vec<SecurityModule>>,
+    /// How AppArmor, SELinux or Smack confines this process. `None` if none of them does, or if that cannot be read.
+    pub(crate) confinement: Option<Confinement>,
     /// Whether SELinux enforces its policy.
     pub(crate) selinux_enforces: Option<bool>,
     /// Whether a seccomp filter applies.

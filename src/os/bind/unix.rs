@@ -4,15 +4,17 @@ use std::io;
 
 use rustix::net::sockopt::set_socket_reuseport;
 
+use crate::model::ErrorName;
+
 /// Whether servers usually set SO_REUSEADDR on this system. With it, remnants of closed connections do not block a
 /// bind.
 pub(crate) const SERVERS_REUSE: bool = true;
 
 /// Returns an error's name as in the manual pages: `EADDRINUSE`.
-pub(crate) fn error_name(error: &io::Error) -> String {
+pub(crate) fn error_name(error: &io::Error) -> ErrorName {
     match error.raw_os_error() {
-        Some(number) => format!("{:?}", nix::errno::Errno::from_raw(number)),
-        None => format!("{:?}", error.kind()),
+        Some(number) => format!("{:?}", nix::errno::Errno::from_raw(number)).as_str().into(),
+        None => format!("{:?}", error.kind()).as_str().into(),
     }
 }
 

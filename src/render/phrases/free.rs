@@ -58,12 +58,13 @@ impl fmt::Display for Restarter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ErrorName;
     use crate::verdict::Hindrance;
 
     #[test]
     fn obstacles_in_words() {
         let hindrance = Some(Hindrance::Privileged { from: 1024 });
-        let refused = FreeObstacle::Refused { error: "EACCES".to_owned(), hindrance };
+        let refused = FreeObstacle::Refused { error: ErrorName::Access, hindrance };
         assert_eq!(
             refused.to_string(),
             "it is held by nothing, but it cannot be bound: ports below 1024 need a privilege that this user does not \

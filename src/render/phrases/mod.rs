@@ -26,6 +26,7 @@ mod other_address;
 mod probe;
 mod process;
 mod registration;
+mod security_module;
 mod sources;
 mod suspension;
 #[cfg(feature = "cli")]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::reason::forwarded;
 use crate::bind_attempt::Overlap;
-use crate::model::{Connection, Family, Listener, Process, Protocol, Socket, State};
+use crate::model::{Connection, Family, Listener, Process, Protocol, Socket, State, Text};
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::verdict::{
@@ -63,12 +63,14 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("ports from {from} on need no privilege: that is not the reason")
         }
         Fact::SecurityModules(Some(modules)) => {
-            format!("active security modules: {}", phrases::list(modules, usize::MAX, escape))
+            format!("active security modules: {}", phrases::list(modules, usize::MAX, |it| escape(&Text::from_display(it))))
         }
         Fact::SecurityModules(None) => {
             "the active security modules could not be read (/sys/kernel/security/lsm)".to_owned()
         }
-        Fact::Confinement(confinement) => format!("this process is confined by {}", escape(confinement)),
+        Fact::Confinement(confinement) => {
+            format!("this process is confined by {}", escape(&Text::from_display(confinement)))
+        },
         Fact::LandlockMayDeny { no_new_privileges } => {
             let flag = match no_new_privileges {
                 Some(true) => "; no_new_privs is set, which a sandbox of an unprivileged process needs",

@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd;
 
-use crate::model::Text;
+use crate::model::{Confinement, SecurityModule, Text};
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
@@ -13,22 +13,29 @@ use crate::os::parse::linux::{proc_status, security_context, uid_map};
 const NET_BIND_SERVICE: u32 = 10;
 /// lsm_list_modules(2), Linux 6.8, which is 17 numbers after landlock_create_ruleset(2) on every architecture.
 const LSM_LIST_MODULES: libc::c_long = libc::SYS_landlock_create_ruleset + 461 - 444;
-/// The numbers of security modules (linux/lsm.h), by name.
-const MODULES: [(u64, &str); 14] = [
-    (100, "capability"),
-    (101, "selinux"),
-    (102, "smack"),
-    (103, "tomoyo"),
-    (104, "apparmor"),
-    (105, "yama"),
-    (106, "loadpin"),
-    (107, "safesetid"),
-    (108, "lockdown"),
-    (109, "bpf"),
-    (110, "landlock"),
-    (111, "ima"),
-    (112, "evm"),
-    (113, "ipe"),
+/// The numbers of security modules (linux/lsm.h).
+const MODULES: [(u64, SecurityModule); 14] = [
+    (100, SecurityModule::Capability),
+    (101, SecurityModule::SeLinux),
+    (102, SecurityModule::Smack),
+    (103, SecurityModule::Tomoyo),
+    (104, SecurityModule::AppArmor),
+    (105, SecurityModule::Yama),
+    (106, SecurityModule::LoadPin),
+    (107, SecurityModule::SafeSetId),
+    (108, SecurityModule::Lockdown),
+    (109, SecurityModule::Bpf),
+    (110, SecurityModule::Landlock),
+    (111, SecurityModule::Ima),
+    (112, SecurityModule::Evm),
+    (113, SecurityModule::Ipe),
+];
+
+/// The modules that say in /proc how they confine a process, each with its folder in `attr`.
+const CONFINING: [(SecurityModule, &str); 3] = [
+    (SecurityModule::AppArmor, "apparmor"),
+    (SecurityModule::SeLinux, "selinux"),
+    (SecurityModule::Smack, "smack"),
 ];
 
 /// Reads what applies to this process.
@@ -39,15 +46,11 @@ pub(in crate::os) fn policies() -> Policies {
         std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| uid_map::is_of_first_namespace(&map));
     let capabilities = field("CapEff").and_then(|value| u64::from_str_radix(value, 16).ok());
     let modules = modules();
-    let has = |name: &str| {
-        modules
-            .as_ref()
-            .is_none_or(|modules| modules.iter().any(|module| module.as_bytes() == name.as_bytes()))
-    };
-    let confinement = ["apparmor", "selinux", "smack"]
+    let has = |module: &SecurityModule| modules.as_ref().is_none_or(|modules| modules.contains(module));
+    let confinement = CONFINING
         .into_iter()
-        .filter(|name| has(name))
-        .find_map(|name| confinement(name, modules.is_some()));
+        .filter(|(module, _)| has(module))
+        .find_map(|(module, folder)| confinement(module, folder, modules.is_some()));
     Policies {
         may_bind_privileged: match (capabilities, is_first) {
             (Some(capabilities), Some(true)) => Some(capabilities >> NET_BIND_SERVICE & 1 == 1),
@@ -66,7 +69,7 @@ pub(in crate::os) fn policies() -> Policies {
 }
 
 /// Returns the active security modules: from the kernel, or from securityfs on kernels before 6.8.
-fn modules() -> Option<Vec<Text>> {
+fn modules() -> Option<Vec<SecurityModule>> {
     let mut ids = [0_u64; 64];
     let mut size = u32::try_from(size_of_val(&ids)).ok()?;
     #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
@@ -74,27 +77,25 @@ fn modules() -> Option<Vec<Text>> {
     let count =
         unsafe { libc::syscall(LSM_LIST_MODULES, ids.as_mut_ptr(), std::ptr::from_mut(&mut size), 0_u32) };
     if let Some(listed) = usize::try_from(count).ok().and_then(|count| ids.get(..count)) {
-        return Some(listed.iter().map(|id| name(*id)).collect());
+        return Some(listed.iter().map(|id| module(*id)).collect());
     }
     let listed = std::fs::read_to_string("/sys/kernel/security/lsm").ok()?;
-    Some(listed.trim().split(',').map(Text::from).collect())
+    Some(listed.trim().split(',').map(SecurityModule::from).collect())
 }
 
-/// Returns the name of a security module; its number for one that this program does not know.
-fn name(id: u64) -> Text {
-    match MODULES.iter().find(|(known, _)| *known == id) {
-        Some((_, name)) => Text::from(*name),
-        None => Text::from(format!("security module {id}").as_str()),
-    }
+/// Returns the security module with a number.
+fn module(id: u64) -> SecurityModule {
+    let known = MODULES.into_iter().find(|(known, _)| *known == id);
+    known.map_or(SecurityModule::Numbered(id), |(_, module)| module)
 }
 
-/// Returns how a security module confines this process: `docker-default (enforce)`. Several modules share the file
+/// Returns how a security module confines this process. Several modules share the file
 /// `attr/current` on kernels that do not list the modules; then it is AppArmor's or SELinux's, whichever is there.
-fn confinement(module: &str, is_known: bool) -> Option<Text> {
-    let own = format!("/proc/thread-self/attr/{module}/current");
+fn confinement(module: SecurityModule, folder: &str, is_known: bool) -> Option<Confinement> {
+    let own = format!("/proc/thread-self/attr/{folder}/current");
     let shared = is_known.then_some("/proc/thread-self/attr/current");
     let bytes = std::fs::read(own).ok().or_else(|| std::fs::read(shared?).ok())?;
-    security_context::confining(&bytes).map(|context| Text::from([module.as_bytes(), b" ", context].concat()))
+    security_context::confining(&bytes).map(|context| Confinement { module, context: Text::from(context) })
 }
 
 #[cfg(test)]
@@ -105,6 +106,7 @@ mod tests {
     fn this_process_has_some() {
         let found = policies();
         assert!(found.seccomp.is_some() && found.no_new_privileges.is_some());
-        assert_eq!(name(110), Text::from("landlock"));
+        assert_eq!(module(110), SecurityModule::Landlock);
+        assert_eq!(module(999), SecurityModule::Numbered(999));
     }
 }

@@ -3,18 +3,20 @@
 
 use std::io;
 
+use crate::model::{ErrorName, Text};
+
 /// Whether servers usually set SO_REUSEADDR on this system.
 pub(crate) const SERVERS_REUSE: bool = false;
 
 /// Returns an error's name, that of Unix if there is one: `EADDRINUSE`.
-pub(crate) fn error_name(error: &io::Error) -> String {
+pub(crate) fn error_name(error: &io::Error) -> ErrorName {
     match (error.kind(), error.raw_os_error()) {
-        (io::ErrorKind::AddrInUse, _) => "EADDRINUSE".to_owned(),
-        (io::ErrorKind::AddrNotAvailable, _) => "EADDRNOTAVAIL".to_owned(),
-        (io::ErrorKind::PermissionDenied, _) => "EACCES".to_owned(),
-        (_, Some(10047)) => "EAFNOSUPPORT".to_owned(),
-        (_, Some(number)) => format!("error {number}"),
-        (kind, None) => format!("{kind:?}"),
+        (io::ErrorKind::AddrInUse, _) => ErrorName::InUse,
+        (io::ErrorKind::AddrNotAvailable, _) => ErrorName::NotLocal,
+        (io::ErrorKind::PermissionDenied, _) => ErrorName::Access,
+        (_, Some(10047)) => ErrorName::NoFamily,
+        (_, Some(number)) => ErrorName::Other(Text::from_display(format_args!("error {number}"))),
+        (kind, None) => ErrorName::Other(Text::from_display(format_args!("{kind:?}"))),
     }
 }
 
