@@ -214,7 +214,7 @@ fn a_port_without_a_listener() {
 }
 
 #[test]
-fn habits_of_ss_netstat_and_lsof() {
+fn options_of_ss_netstat_and_lsof_are_accepted() {
     let (_listener, port) = listener("127.0.0.1:0");
     let spec = format!(":{port}");
     let tcp = format!("tcp:{port}");

@@ -31,7 +31,7 @@ fn names(port: u16, protocol: Protocol) -> Vec<String> {
 }
 
 #[test]
-fn the_tables_are_as_many_rows_as_their_page_says() {
+fn row_counts_match_data_readme() {
     let rows = rows();
     assert_eq!(rows.len(), 7_125);
     assert_eq!(rows.iter().filter(|row| row.first != row.last).count(), 11);
@@ -105,7 +105,7 @@ fn every_port_has_exactly_one_of_four_answers_for_every_protocol() {
 }
 
 #[test]
-fn port_10309_is_nobodys() {
+fn port_10309_is_unassigned() {
     let about = about(10309);
     assert_eq!(about.range, PortRange::Registered);
     assert!(about.registry.iter().all(|(_, answer)| *answer == Registration::Unassigned));
@@ -147,7 +147,7 @@ fn reserved_unassigned_and_dynamic() {
 }
 
 #[test]
-fn where_the_table_of_uses_says_that_the_registry_agrees_it_does() {
+fn status_iana_matches_the_registry() {
     for row in files::common_uses("data/common_uses.tsv", COMMON_USES).unwrap() {
         let protocol = PROTOCOLS[row.protocols.trailing_zeros() as usize];
         if row.status == "iana" {

@@ -304,7 +304,7 @@ fn what_was_built_a_moment_ago() {
 }
 
 #[test]
-fn only_what_says_more_stands_for_the_name() {
+fn a_label_replaces_only_generic_names() {
     let mut vite = process(b"node", None, &[b"node", b"/s/node_modules/.bin/vite"]);
     assert!(!replaces_name(&vite), "it has no label");
     vite.script = Some("vite".into());
@@ -318,7 +318,7 @@ fn only_what_says_more_stands_for_the_name() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_fall(
+    fn any_bytes_do_not_panic(
         name in prop::sample::select(vec!["node", "bun", "deno", "python3", "ruby", "php", "perl", "java", "dotnet", "beam.smp", "sh", ""]),
         words in prop::collection::vec(
             prop_oneof![

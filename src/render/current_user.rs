@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn home_is_a_tilde() {
+    fn home_is_shown_as_tilde() {
         let current_user = CurrentUser { home: Some("/home/dev".into()), uid: None };
         assert_eq!(current_user.path(&"/home/dev".into()), "~");
         assert_eq!(current_user.path(&"/home/dev/src".into()), "~/src");

@@ -9,7 +9,7 @@ use crate::support::{Cmd, Fixture, live_test, port};
 const LOADER: i32 = 127;
 
 #[live_test(Linux, Program("prlimit"))]
-fn few_descriptors_cause_no_denial() {
+fn few_descriptors_do_not_report_a_free_port() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}")]);
     let target = format!("tcp/{port}");

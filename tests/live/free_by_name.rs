@@ -29,7 +29,7 @@ fn every_port_of_the_name_and_no_other() {
 }
 
 #[live_test(Linux)]
-fn targets_narrow_it() {
+fn targets_limit_the_freed_ports() {
     let name = format!("mine-{}", port());
     let [one, two] = [port(), port()].map(|port| named(&name, port));
     let other = named("another", port());

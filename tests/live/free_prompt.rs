@@ -13,7 +13,7 @@ fn server() -> Fixture {
 }
 
 #[live_test(Linux)]
-fn a_no_ends_nothing() {
+fn answering_no_ends_nothing() {
     let server = server();
     // No, an empty line, the end of input, and something else.
     for keys in ["n\n", "\n", "\u{4}", "nonsense\n\u{4}", "no\n"] {
@@ -31,7 +31,7 @@ fn a_no_ends_nothing() {
 }
 
 #[live_test(Linux)]
-fn a_yes_carries_out_the_plan() {
+fn answering_yes_carries_out_the_plan() {
     for keys in ["y\n", "yes\n", "Y\n"] {
         let server = server();
         let session =

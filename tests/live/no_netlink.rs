@@ -265,7 +265,7 @@ fn a_forced_reader_has_no_fallback() {
 
 /// As for apps on newer Androids: neither netlink nor /proc/net.
 #[live_test(Linux, STRACE)]
-fn if_everything_is_refused_nothing_is_denied() {
+fn with_all_sources_refused_the_exit_code_is_3() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let strace = |inject: &str| {
         let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", "/proc/thread-self/net", "-e", inject];

@@ -174,7 +174,7 @@ fn shown(arguments: &[&str], ports: &[u16]) -> Vec<(u64, String)> {
 }
 
 #[live_test]
-fn habits_of_ss_and_netstat_are_understood() {
+fn options_of_ss_and_netstat_are_accepted() {
     let port = port();
     let _server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("udp=127.0.0.1:{port}")]);
     let tcp = (u64::from(port), "tcp".to_owned());
@@ -190,7 +190,7 @@ fn habits_of_ss_and_netstat_are_understood() {
 }
 
 #[live_test]
-fn habits_of_lsof_are_understood() {
+fn options_of_lsof_are_accepted() {
     let [port, other] = [port(), port()];
     let server = Fixture::start([format!("tcp=127.0.0.1:{port}"), format!("tcp=127.0.0.1:{other}")]);
     let specs = ["", "tcp", "4", "4tcp", "tcp@127.0.0.1", "4tcp@127.0.0.1", "@127.0.0.1"];

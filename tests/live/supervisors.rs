@@ -84,7 +84,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[live_test(Linux, Program("runsv"))]
-fn runit_restarts_it() {
+fn runit_restarts_its_server() {
     let service = Service::new("runit-back");
     let mut runsv = Supervisor::start(Command::new("runsv").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -95,7 +95,7 @@ fn runit_restarts_it() {
 }
 
 #[live_test(Linux, Program("s6-supervise"))]
-fn s6_restarts_it() {
+fn s6_restarts_its_server() {
     let service = Service::new("s6-back");
     let mut s6 = Supervisor::start(Command::new("s6-supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -106,7 +106,7 @@ fn s6_restarts_it() {
 }
 
 #[live_test(Linux, Program("supervise"))]
-fn daemontools_restarts_it() {
+fn daemontools_restarts_its_server() {
     let service = Service::new("daemontools-back");
     let mut supervise = Supervisor::start(Command::new("supervise").arg("web").current_dir(service.parent()));
     let folder = text(&service.folder);
@@ -132,7 +132,7 @@ fn supervisord(service: &Service, programs: &str) -> (Supervisor, PathBuf) {
 }
 
 #[live_test(Linux, Program("supervisord"))]
-fn supervisord_restarts_it() {
+fn supervisord_restarts_its_server() {
     let service = Service::new("supervisord-back");
     let run = service.folder.join("run").display().to_string();
     // Its name has a group, its script execs the server, and there is another program.
@@ -186,7 +186,7 @@ fn supervisord_lists_programs_that_are_alike() {
 }
 
 #[live_test(Linux, Program("supervisord"))]
-fn supervisord_leaves_it_down_without_autorestart() {
+fn supervisord_without_autorestart_restarts_nothing() {
     let service = Service::new("supervisord-down");
     let run = service.folder.join("run").display().to_string();
     let program = format!("[program:web]\ncommand={run}\nautorestart=false\n");
@@ -240,7 +240,7 @@ fn beside(daemon: &str, name: &str) -> String {
 }
 
 #[live_test(Linux, CIRCUSD)]
-fn circus_restarts_it() {
+fn circus_restarts_its_server() {
     let service = Service::new("circus-back");
     // A script that execs the server, because circusd signals only the process that it started.
     let run = service.folder.join("run").display().to_string();
@@ -283,12 +283,12 @@ fn must_notice_the_loop(seconds: &str) {
 }
 
 #[live_test(Linux)]
-fn a_loop_restarts_it_after_a_second() {
+fn a_loop_restarts_its_server_after_a_second() {
     must_notice_the_loop("1");
 }
 
 #[live_test(Linux)]
-fn a_loop_restarts_it_after_three_seconds() {
+fn a_loop_restarts_its_server_after_three_seconds() {
     must_notice_the_loop("3");
 }
 

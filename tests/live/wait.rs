@@ -40,7 +40,7 @@ fn must_end_soon(running: crate::support::Running, since: Instant) -> Output {
 }
 
 #[live_test(Linux)]
-fn a_listener_that_appears_ends_it() {
+fn a_new_listener_ends_the_wait() {
     for option in [None, Some("--listening"), Some("--timeout=1m"), Some("-q"), Some("--json")] {
         let port = port();
         let target = port.to_string();
@@ -107,7 +107,7 @@ fn bound_is_not_listening() {
 }
 
 #[live_test(Linux)]
-fn it_ends_when_its_time_is_over() {
+fn wait_ends_at_its_timeout() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
     for (duration, time) in [("500ms", 500), ("1s", 1000), ("10ms", 10)] {
@@ -122,7 +122,7 @@ fn it_ends_when_its_time_is_over() {
 }
 
 #[live_test(Linux)]
-fn quiet_means_quiet() {
+fn quiet_prints_nothing() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
     let [taken, free] = [server.port().to_string(), port().to_string()];
     for (arguments, code) in [
@@ -151,7 +151,7 @@ fn progress_is_for_terminals() {
 }
 
 #[live_test(Linux)]
-fn an_interrupt_ends_it() {
+fn an_interrupt_ends_the_wait() {
     for arguments in [&["--timeout=1m"][..], &["-q"], &["--json"], &[]] {
         let target = port().to_string();
         let words: Vec<&str> = arguments.iter().copied().chain([&target[..]]).collect();
@@ -205,7 +205,7 @@ fn no_process_is_read_while_waiting() {
 }
 
 #[live_test(Linux, STRACE)]
-fn it_polls_less_and_less_often() {
+fn wait_polls_less_and_less_often() {
     let free = port().to_string();
     let calls = "sendto,sendmsg,openat,bind";
     let (output, short) = traced("wait-short", calls, &["--timeout=1s", &free], 1);

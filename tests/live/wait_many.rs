@@ -132,7 +132,7 @@ fn several_ports_become_free() {
 }
 
 #[live_test(Linux)]
-fn several_in_silence() {
+fn quiet_wait_for_several_targets() {
     let (one, two) = (port(), port());
     let _server = server(one);
     let targets = format!("{one},{two}");

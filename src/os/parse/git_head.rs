@@ -92,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_fall(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             parse(&bytes);
             parse(&[b"ref: refs/heads/".as_slice(), &bytes].concat());
             linked_directory(&[b"gitdir: ".as_slice(), &bytes].concat());

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn where_two_jobs_ask_for_one_socket_neither_is_named() {
+    fn a_socket_of_two_jobs_names_neither() {
         let one = |label| job(label, &[("SockServiceName", "<string>8021</string>")]);
         let asked = socket(Protocol::Tcp, "::", 8021);
         assert_eq!(label(&asked, &[one("a"), one("a")]).unwrap(), &Text::from("a"), "the same file twice");

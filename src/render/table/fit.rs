@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_fits(text in "\\PC{0,40}", width in 0usize..30) {
+        fn shortened_text_fits_the_width(text in "\\PC{0,40}", width in 0usize..30) {
             prop_assert!(shorten(&text, width).width() <= width);
         }
 

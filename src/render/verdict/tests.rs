@@ -18,7 +18,7 @@ fn the_line_of_the_list() {
 }
 
 #[test]
-fn whom_the_kernel_of_windows_serves() {
+fn http_sys_servers_are_named() {
     let mut listener = held_by(socket("::", Some(true), State::Listen), "System");
     listener.holders[0].process.id.pid = 4;
     let mut observation = observation(IN_USE, IN_USE, vec![listener]);

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_some() {
+    fn policies_of_this_process_are_read() {
         let found = policies();
         assert!(found.seccomp.is_some() && found.no_new_privileges.is_some());
         assert_eq!(module(110), SecurityModule::Landlock);

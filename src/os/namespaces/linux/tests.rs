@@ -37,7 +37,7 @@ proptest! {
 }
 
 #[test]
-fn gaps_say_what_and_why() {
+fn gap_texts() {
     assert!(gaps(0, &[]).is_empty());
     let failed = [
         ("/run/docker/netns".to_owned(), Errno::ACCESS),
@@ -157,7 +157,7 @@ fn enters_a_namespace_and_leaves_this_thread_where_it_is() {
 }
 
 #[test]
-fn stays_the_namespace_it_was_when_its_processes_are_gone() {
+fn an_open_handle_keeps_its_namespace() {
     let Some(mut stage) = Stage::new() else { return };
     let found = with_pid(others(&everything()).0, stage.pid());
     assert!(found[0].proc_net().is_some());

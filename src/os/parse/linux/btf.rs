@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_types_are_refused() {
         let whole = kernel(&[]);
         for end in 0..whole.len() {
             assert!(layout(&whole[..end], &WANTED).is_err(), "cut at {end}");
@@ -349,12 +349,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = layout(&bytes, &WANTED);
         }
 
         #[test]
-        fn any_change_is_survived(at in 0usize..400, to in any::<u8>()) {
+        fn any_change_does_not_panic(at in 0usize..400, to in any::<u8>()) {
             let mut bytes = kernel(&[("mode", 1, 32)]);
             let length = bytes.len();
             bytes[at % length] = to;

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_stop_ends() {
+    fn kill_modes() {
         let ends = |kill_mode, pid| RestartPolicy { kill_mode, ..policy(Restart::No) }.stop_ends(pid);
         assert_eq!(ends(KillMode::Mixed, 8), Some(true));
         assert_eq!(ends(KillMode::Process, 7), Some(true));

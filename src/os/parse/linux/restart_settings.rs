@@ -116,7 +116,7 @@ mod tests {
     use crate::os::parse::linux::unit_syntax::settings;
 
     #[test]
-    fn what_a_service_says() {
+    fn settings_of_a_service() {
         let file = b"[Unit]\nRestart=always\n[Service]\nType=oneshot\nRestart=on-failure\nRestart=nonsense\n\
             RestartSec=2\nRestartSteps=5\nRestartMaxDelaySec=1min\nKillMode=mixed\n\n\
             SuccessExitStatus=143 SIGKILL TEMPFAIL what\nRestartPreventExitStatus=1\nRestartPreventExitStatus=\n\

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_flags_say_of_an_address() {
+    fn address_flags() {
         let v6 = IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(usability(v6, 0x80), Usability::Usable);
         assert_eq!(usability(v6, IFA_F_TENTATIVE), Usability::Tentative);

@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_confines() {
+    fn confining_contexts() {
         for (bytes, context) in [
             (&b"docker-default (enforce)\n"[..], Some(&b"docker-default (enforce)"[..])),
             (b"system_u:system_r:httpd_t:s0\0", Some(b"system_u:system_r:httpd_t:s0")),

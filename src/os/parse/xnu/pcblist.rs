@@ -291,9 +291,9 @@ mod tests {
     }
 
     #[test]
-    fn where_the_socket_is_gone_its_user_is_not_known() {
+    fn a_closed_socket_has_no_user() {
         let written = Written::new("127.0.0.1", 80, Some(10));
-        // The kernel leaves the record empty, and does not say which buffers follow.
+        // The kernel leaves the record empty, and does not report which buffers follow.
         let socket = record(104, XSO_SOCKET, &[]);
         let buffers = record(32, 0, &[]).repeat(2);
         let tcp = record(204, XSO_TCPCB, &[(36, &10_u32.to_le_bytes())]);
@@ -306,13 +306,13 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_without_a_port_is_nothing_to_tell_of() {
+    fn a_socket_without_a_port_is_skipped() {
         let read = parse(&list(&[Written::new("0.0.0.0", 0, Some(0)).group()]), Protocol::Tcp).unwrap();
         assert_eq!(read, List { entries: vec![], settled: true, unread: 0 });
     }
 
     #[test]
-    fn kinds_that_are_not_known_are_passed_over_and_longer_records_read() {
+    fn unknown_kinds_are_skipped_and_longer_records_read() {
         let written = Written::new("127.0.0.1", 80, Some(1));
         let mut longer = record(140, XSO_SOCKET, &[]);
         longer[8..104].copy_from_slice(&written.socket()[8..]);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_a_record_is_counted() {
+    fn entries_that_lack_a_record_are_counted() {
         let written = Written::new("127.0.0.1", 80, Some(1));
         let read = parse(&list(&[written.block(), written.group()]), Protocol::Tcp).unwrap();
         assert_eq!((read.entries.len(), read.unread), (1, 1));
@@ -365,7 +365,7 @@ mod tests {
         }
 
         #[test]
-        fn a_list_that_is_cut_tells_what_was_whole(
+        fn a_truncated_list_returns_whole_records(
             sockets in proptest::collection::vec((any::<u16>(), 0..12_u32, any::<u64>()), 0..6),
             cut in any::<proptest::sample::Index>(),
         ) {

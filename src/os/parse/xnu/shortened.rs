@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_is_shorter_than_it_was_said_to_be() {
+    fn a_shortened_list_is_detected() {
         let all = 48 + 300 * 616;
         let said = all + (all - 48) / 8;
         assert!(is_shortened(said, 48), "the headers alone");

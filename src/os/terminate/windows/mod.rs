@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_never_taken_hold_of() {
+    fn the_kernel_is_refused() {
         for pid in KERNEL {
             for start in [None, Some(0), windows_api::lifetime(pid).id_start()] {
                 let refused = KillHandle::open(ProcessId { pid, start }).unwrap_err();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_itself_by_the_time_it_was_created() {
+    fn creation_time_identifies_a_process() {
         let mut child = waiting();
         let id = id(&child);
         let start = id.start.unwrap();

@@ -74,7 +74,7 @@ fn services_of_the_system() {
 }
 
 #[test]
-fn what_is_below_a_unit_is_none() {
+fn cgroups_below_a_unit_name_no_unit() {
     check(&[
         ("/system.slice/x.service/system.slice/nginx.service", "system x.service", ""),
         ("/system.slice/x.service/user@1000.service/y.service", "system x.service", ""),
@@ -106,7 +106,7 @@ fn services_of_users() {
 
 /// A user makes any cgroups below the manager that runs as that user.
 #[test]
-fn what_users_make_up() {
+fn user_made_cgroups_name_no_system_unit() {
     check(&[
         ("USER/system.slice/nginx.service", "user 1000 nginx.service", ""),
         ("USER/user@0.service/app.slice/nginx.service", "user 1000 user@0.service", ""),
@@ -246,7 +246,7 @@ fn cgroups_that_are_not_systemds() {
 }
 
 #[test]
-fn where_the_managers_root_is() {
+fn the_manager_root_is_found() {
     let at = |path: &str| Root::At(path.into());
     let systemd = |path: &str, whole| Root::from(Some(b"systemd\n"), Some(path.as_bytes()), whole);
     assert_eq!(systemd("/init.scope", true), at(""));
@@ -260,7 +260,7 @@ fn where_the_managers_root_is() {
 }
 
 #[test]
-fn paths_from_inside_of_a_container() {
+fn paths_from_inside_a_container() {
     let none = ("".to_owned(), "".to_owned());
     let nginx = ("system nginx.service".to_owned(), "".to_owned());
     // systemd is the first process there, and paths are the host's.

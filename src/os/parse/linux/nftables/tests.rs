@@ -1,4 +1,4 @@
-//! Rules as the kernel tells them, followed for connections to local ports.
+//! Rules as the kernel reports them, followed for connections to local ports.
 
 use std::net::IpAddr;
 
