@@ -23,7 +23,7 @@ ci:
 bench *ARGUMENTS:
     RUSTFLAGS='--cfg allears_internals' cargo bench --locked {{ARGUMENTS}}
 
-# cargo-fuzz wants flags that only nightly toolchains take, or any that is told to take them.
+# cargo-fuzz passes unstable flags; RUSTC_BOOTSTRAP enables them.
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{TARGET}}
     RUSTFLAGS='--cfg allears_internals' RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} fuzz/seeds/{{TARGET}} -- -max_total_time={{SECONDS}}

@@ -1,7 +1,7 @@
 //! The walk through descriptor tables against the bare system calls that it makes. Linux only.
 //!
-//! `just bench --bench walk`, which sets `--cfg allears_internals`, prints a table of both. With `-- --ratio` the two take turns and
-//! the median of their ratios is printed: what else the machine does then hits both alike.
+//! `just bench --bench walk`, which sets `--cfg allears_internals`, prints a table of both. `-- --ratio`
+//! alternates the two and prints the median ratio.
 #![cfg_attr(
     all(target_os = "linux", allears_internals),
     expect(

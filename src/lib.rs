@@ -26,7 +26,7 @@
 //! ```
 //!
 //! # Can a port be bound?
-//! [`why`] tries, and explains a failure with a [`Verdict`]:
+//! [`why`] attempts a bind, and explains a failure with a [`Verdict`]:
 //!
 //! ```
 //! let verdict = allears::why(&allears::Target::port(10309)?)?;
@@ -55,7 +55,7 @@
 //! ```
 //!
 //! # More
-//! - [`about`] looks a port number up in the IANA registry and among common uses, without reading anything of the machine.
+//! - [`about`] finds a port number in the IANA registry and among common uses, without reading anything of the machine.
 //! - [`compare()`] and [`changes()`] find the differences between two snapshots.
 //! - [`probe_listeners`] connects to each listener of a snapshot.
 //! - [`render::json`] writes and reads the versioned documents of the command.
@@ -63,7 +63,7 @@
 //! # Platforms
 //! The types are the same everywhere. What a system cannot report is `None`, and what could not be read is a [`Gap`].
 //! Each platform has a [`guide`]: [Linux](guide::linux), [macOS](guide::macos), [Windows](guide::windows). On other
-//! systems the build stops with one line that says so.
+//! systems the build stops with one line.
 //!
 //! | | Linux | macOS | Windows |
 //! | --- | --- | --- | --- |

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Remembers a failed allocation, so that the command can say that there was no memory.
+/// Remembers a failed allocation, so that the command can report that memory ran out.
 #[global_allocator]
 static ALLOCATOR: allears::cli::Allocator = allears::cli::Allocator;
 

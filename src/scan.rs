@@ -1,5 +1,5 @@
 //! The pipeline: reads the socket table, selects rows, scans exactly their holders, joins and enriches them, and
-//! selects again. Every command that looks at this machine runs it; a [`Query`] is the request.
+//! selects again. Every command that scans this machine runs it; a [`Query`] is the request.
 //!
 //! Depends on `os`, `select` and `enrich`. It does not bind, judge or print.
 

@@ -1,4 +1,4 @@
-//! The steps that need no system, at 1,000 and at 100,000 sockets: reading what the kernel answers, selecting,
+//! The steps without system calls, at 1,000 and at 100,000 sockets: reading what the kernel answers, selecting,
 //! putting in order, and rendering. The time is that of one whole list.
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,5 +1,5 @@
-//! Paths of cgroups, and the kernel's files they come from. The first byte says which; what follows a path's boundary
-//! into a container names no unit of this machine.
+//! Paths of cgroups, and the kernel's files they come from. The first byte selects the parser. A path inside a
+//! container names no unit of this machine.
 #![no_main]
 
 use allears::internals::system;

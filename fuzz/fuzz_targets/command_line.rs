@@ -1,4 +1,4 @@
-//! Command lines of any process: what docker-proxy and conmon are told, what an interpreter runs, which supervisor it
+//! Command lines of any process: the arguments of docker-proxy and conmon, what an interpreter runs, which supervisor it
 //! is, and how the line is shown and quoted. Arguments are separated by NUL, as in /proc/PID/cmdline.
 #![no_main]
 

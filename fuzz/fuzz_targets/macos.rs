@@ -1,4 +1,4 @@
-//! What the kernel of macOS tells of sockets, read here: the first byte says as what the rest is read.
+//! Socket lists of the macOS kernel. The first byte selects the parser.
 #![no_main]
 
 use allears::Protocol;

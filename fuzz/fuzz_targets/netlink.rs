@@ -1,4 +1,4 @@
-//! What the kernel answers over netlink: the first byte says as what the rest is read.
+//! Replies of the kernel over netlink. The first byte selects the parser.
 #![no_main]
 
 use allears::Protocol;

@@ -1,5 +1,5 @@
-//! Files of /proc: any bytes, and lines as the kernel writes them with any name or path in them. The first byte says
-//! which.
+//! Files of /proc: any bytes, and lines as the kernel writes them with any name or path in them. The first byte
+//! selects the parser.
 #![no_main]
 
 use allears::internals::system;

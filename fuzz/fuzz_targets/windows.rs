@@ -1,4 +1,4 @@
-//! Text that netsh prints, in any language, and the buffer of Windows' service manager. The first byte says which.
+//! Text that netsh prints, in any language, and the buffer of Windows' service manager. The first byte selects the parser.
 #![no_main]
 
 use allears::Family;

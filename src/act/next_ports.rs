@@ -140,7 +140,7 @@ names! { SkipReason, "reason to skip a port":
 /// two seconds get different ports; nothing else reserves a port until the caller binds it.
 ///
 /// # Errors
-/// If a bind fails for a reason that says nothing about the port, such as too many open files, and if the socket table
+/// If a bind fails for a reason that does not concern the port, such as too many open files, and if the socket table
 /// cannot be read.
 pub fn next_ports(options: &NextOptions) -> Result<NextPorts, Error> {
     next(options, &Runtimes::default())

@@ -41,7 +41,7 @@ fn by_man(page: &[u8]) -> bool {
     let Some(man) = os::system_program("man") else { return false };
     let started = Command::new(man).args(["-l", "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut man) = started else { return false };
-    // If man ends early, its exit status says whether the page was shown.
+    // If man ends early, its exit status shows whether the page was shown.
     let _ = man.stdin.take().map(|mut input| input.write_all(page));
     man.wait().is_ok_and(|status| status.success())
 }

@@ -9,7 +9,7 @@ use crate::act::next_ports::{self, NextOptions};
 use crate::model::Protocol;
 use crate::render::{next_json, phrases};
 
-/// The first port that is tried if none is given: those below need a privilege on most systems.
+/// The first port that is tested if none is given: those below need a privilege on most systems.
 const FIRST: u16 = 1024;
 
 /// Runs `allears next`.

@@ -1,4 +1,4 @@
-//! The library's one error: what was attempted, what the system said, and what would help.
+//! The library's one error: what was attempted, what the system reported, and what would help.
 
 use std::error::Error as StdError;
 use std::fmt;

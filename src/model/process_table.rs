@@ -1,4 +1,4 @@
-//! The processes of a machine at one moment, as far as everybody may know them: who is whose parent, and which belong to
+//! The processes of a machine at one moment, as far as every user may read them: who is whose parent, and which belong to
 //! one session or process group. Pure: `os` fills it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,11 @@ pub(crate) struct ProcessEntry {
     pub(crate) parent: u32,
     /// Its name as the kernel keeps it. Linux: the first 15 bytes.
     pub(crate) name: Text,
-    /// Its process group; `None` where the system has none.
+    /// Its process group; `None` if the system has none.
     pub(crate) group: Option<u32>,
-    /// Its session; `None` where the system has none.
+    /// Its session; `None` if the system has none.
     pub(crate) session: Option<u32>,
-    /// Whether it runs at all; `None` where that is unknown or it runs.
+    /// Why it does not run. `None` if it runs, or if that is unknown.
     pub(crate) condition: Option<Condition>,
     /// Whether it has ended and waits for its parent to notice.
     pub(crate) zombie: bool,

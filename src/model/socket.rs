@@ -22,9 +22,9 @@ pub enum Protocol {
     Udp,
     /// UDP-Lite, which has ports of its own, apart from UDP's (RFC 3828). Linux only, and no longer in the newest kernels.
     UdpLite,
-    /// SCTP, where the kernel has it. Linux only.
+    /// SCTP, if the kernel has it. Linux only.
     Sctp,
-    /// DCCP, where the kernel has it. Linux only.
+    /// DCCP, if the kernel has it. Linux only.
     Dccp,
     /// Unix domain sockets.
     Unix,

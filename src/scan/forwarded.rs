@@ -76,7 +76,7 @@ impl ForwardedPorts {
     }
 }
 
-/// Adds the addresses at which rules of the kernel forward one port. There may be more than those: a gap says so.
+/// Adds the addresses at which rules of the kernel forward one port. If there may be more, a gap reports this.
 fn add_by_rules(selection: &Selection, port: u16, snapshot: &mut Snapshot) {
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         if !selection.wants(protocol) {

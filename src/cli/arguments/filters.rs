@@ -83,7 +83,7 @@ pub(in crate::cli) struct Filters {
     numeric_ports: u8,
     #[arg(short = 'o', action = ArgAction::Count, hide = true)]
     owners: u8,
-    /// What lsof -sTCP:LISTEN asks for is always shown
+    /// Accepted for compatibility: listeners are always shown
     #[arg(short = 's', value_name = "PROTOCOL:STATE", hide = true, overrides_with = "states", value_parser = lsof_states)]
     states: Option<()>,
 }
@@ -99,7 +99,7 @@ pub(in crate::cli) struct Source {
     #[arg(long, value_enum, default_value_t = ReaderName::Auto, value_name = "NAME", help_heading = "Source")]
     pub(in crate::cli) reader: ReaderName,
 
-    /// How holders are searched for
+    /// How to search for holders
     #[arg(long, value_enum, default_value_t = SearchName::Auto, value_name = "NAME", help_heading = "Source")]
     pub(in crate::cli) holders: SearchName,
 }

@@ -1,8 +1,8 @@
-//! The user namespace this process is in, and which uids the kernel reports there that are nobody's
-//! (user_namespaces(7)).
+//! The user namespace this process is in, and the uids that the kernel reports there for users without
+//! a number (user_namespaces(7)).
 //!
 //! The kernel reports the overflow uid, 65534 as a rule, for every user that the caller's user namespace has no number
-//! for. That number is also nobody's, who is somebody else.
+//! for. The user nobody has the same number; the two must not be confused.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -13,7 +13,7 @@ use crate::os::parse::linux::{namespace_link, uid_map};
 const FIRST: u64 = 4_026_531_837;
 /// How many uids there are. The last number is none: it stands for "no user" in system calls.
 const ALL_USERS: u64 = 0xffff_ffff;
-/// The overflow uid where the kernel does not say otherwise.
+/// The overflow uid if the kernel reports none.
 const DEFAULT_OVERFLOW: u32 = 65_534;
 
 /// Returns the user namespace of this process. `None` for the first one, and on kernels without user namespaces.

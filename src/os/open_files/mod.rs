@@ -16,7 +16,7 @@ pub(in crate::os) fn describe_error(error: &io::Error) -> String {
     }
 }
 
-/// Returns the text of an error and of what caused it: what was attempted, and what the system said.
+/// Returns the text of an error and of what caused it: what was attempted, and what the system reported.
 pub(crate) fn describe_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     for cause in std::iter::successors(error.source(), |cause| cause.source()) {

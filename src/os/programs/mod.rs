@@ -23,7 +23,7 @@ pub(crate) enum Shell {
     Windows,
 }
 
-/// Returns the path of a program in the system's own folders, whatever PATH says.
+/// Returns the path of a program in the system's own folders, regardless of PATH.
 pub(crate) fn system_program(name: &str) -> Option<PathBuf> {
     sys::system_program(name)
 }

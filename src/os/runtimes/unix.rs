@@ -1,9 +1,7 @@
-//! The sockets at which container runtimes answer, and the question put to them. What an answer says is the business
-//! of `containers`.
+//! Queries container runtimes at their sockets; `containers` interprets the replies.
 //!
-//! Each runtime is asked on a thread of its own, which is left behind if a stopped runtime says nothing: the caller
-//! waits no longer than it wants to. A path on a file system that may not answer is not asked at all, because a thread
-//! that waits there would keep the process from exiting.
+//! Each query runs on its own thread, which is abandoned if the runtime does not reply in time. A socket on a file
+//! system that may not answer is not queried, because a thread that waits there would keep the process from exiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,9 +15,9 @@ use crate::model::{Text, UnreadableReply};
 use crate::os::parse::unix::subuid;
 use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
 
-/// What is asked: the containers that run. A server answers HTTP/1.0 in one piece and closes.
+/// The request for the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-/// The longest reply that is read.
+/// The longest reply that is accepted.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// Returns the sockets of the system's runtime, or of one user's.
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_lasts_as_long_as_was_allowed() {
+    fn a_silent_runtime_times_out() {
         let folder = Folder::new("silence");
         let path = folder.0.join("a.sock");
         // Nobody accepts: the backlog does, as it does for a stopped program.
@@ -208,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_trickle_is_no_way_around_the_limit() {
+    fn a_slow_reply_times_out() {
         let folder = Folder::new("trickle");
         let path = folder.0.join("a.sock");
         let listener = UnixListener::bind(&path).unwrap();

@@ -87,7 +87,7 @@ pub(crate) fn output_is_closed() -> bool {
     poll(&mut polled, Some(&now)).is_ok() && polled.iter().any(|output| output.revents().intersects(closed))
 }
 
-/// Returns whether a terminal supports escape sequences: it does unless TERM says otherwise.
+/// Returns true: terminals support escape sequences unless TERM is `dumb`, which `cli` checks.
 pub(crate) fn output_takes_escapes() -> bool {
     true
 }

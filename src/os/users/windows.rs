@@ -64,7 +64,7 @@ pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
     let (mut name_length, mut domain_length) = (LONGEST_NAME as u32, LONGEST_NAME as u32);
     let mut kind = 0;
     #[expect(unsafe_code, reason = "the system's own interface")]
-    // SAFETY: the text ends in NUL; `binary` is used only where it was set, and freed once with the function that its
+    // SAFETY: the text ends in NUL; `binary` is used only if it was set, and freed once with the function that its
     // documentation names; the buffers are as long as the lengths that are passed with them.
     let found = unsafe {
         if ConvertStringSidToSidW(sid.as_ptr(), &raw mut binary) == 0 {

@@ -47,7 +47,7 @@ struct TargetJson {
     /// The first and the last.
     ports: Option<(u16, u16)>,
     path: Option<String>,
-    /// Only where the machine's services file says what a name stands for: the name and the file.
+    /// Set only if the services file defines the name: the name and the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ pub(crate) fn managing_program(program: ManagingProgram) -> &'static str {
     }
 }
 
-/// Returns the name of what restarts a program, or its kind if its name tells too little.
+/// Returns the name of what restarts a program, or its kind if its name is not specific enough.
 pub(crate) fn restarter_kind(kind: RestarterKind) -> &'static str {
     match kind {
         RestarterKind::Runit => "runit",

@@ -1,4 +1,4 @@
-//! What `free` tells about a call: that it does nothing and why, the confirmation, the watch.
+//! Phrases of `free`: refusals, confirmation, watch.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl NotFreed<'_> {
     }
 }
 
-/// Returns the question before processes are ended. `identity` tells the only one from others of its name.
+/// Returns the question before processes are ended. `identity` distinguishes a single process from others of its name.
 pub(crate) fn confirmation(processes: &[&Process], identity: &str) -> String {
     match processes {
         [only] => {

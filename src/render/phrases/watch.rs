@@ -1,4 +1,4 @@
-//! What `watch` tells beside what it shows.
+//! Phrases of `watch`.
 
 /// Returns the line after a failed scan.
 pub(crate) fn retrying(error: &str) -> String {

@@ -54,7 +54,7 @@ impl KillHandle {
     /// Returns an error if this process may not end it.
     pub(crate) fn may_end(&self) -> io::Result<()> {
         // Signal 0 through a pidfd has no name in rustix. kill(2) with 0 may meet a later process with its pid, and
-        // then says what would be allowed there: nothing is done by it.
+        // then reports what would be allowed there, and does nothing.
         match i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             Some(pid) => match rustix::process::test_kill_process(pid) {
                 Err(Errno::PERM) => Err(Errno::PERM.into()),
