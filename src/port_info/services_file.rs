@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use super::service_names::{ServicePorts, named as by_registry};
 use crate::model::Protocol;
+use crate::os::parse::services_file::{ServiceEntry, parse};
 
 /// The content of a services file.
 #[derive(Debug)]
@@ -29,14 +30,6 @@ impl Default for Services {
 pub(crate) struct Services {
     load: fn() -> ServicesFile,
     file: OnceCell<(ServicesFile, Vec<ServiceEntry>)>,
-}
-
-/// One name or alias of one port.
-#[derive(Debug, PartialEq, Eq)]
-struct ServiceEntry {
-    name: String,
-    port: u16,
-    protocol: Protocol,
 }
 
 /// The ports of a name, and their source.
@@ -118,25 +111,6 @@ impl Services {
     }
 }
 
-/// Parses lines `name port/protocol alias ... # comment`. Others are skipped, as are protocols without ports.
-fn parse(bytes: &[u8]) -> Vec<ServiceEntry> {
-    let mut entries = Vec::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
-        let Ok(line) = std::str::from_utf8(line) else { continue };
-        let mut fields = line.split_ascii_whitespace();
-        let (Some(name), Some(place)) = (fields.next(), fields.next()) else { continue };
-        let Some((port, protocol)) = place.split_once('/') else { continue };
-        let (Ok(port), Some(protocol)) = (port.parse(), Protocol::parse(protocol)) else { continue };
-        if port == 0 || protocol == Protocol::Unix {
-            continue;
-        }
-        let names = std::iter::once(name).chain(fields);
-        entries.extend(names.map(|name| ServiceEntry { name: name.to_owned(), port, protocol }));
-    }
-    entries
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,12 +172,5 @@ mod tests {
     fn a_slip_in_a_name_of_the_file() {
         assert_eq!(services().nearest("shop-bd").as_deref(), Some("shop-db"));
         assert_eq!(services().nearest("entirely-else"), None);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-            let _ = parse(&bytes);
-        }
     }
 }

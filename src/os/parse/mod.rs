@@ -14,6 +14,7 @@ pub(crate) mod launchd_jobs;
 pub(crate) mod linux;
 pub(crate) mod oci_config;
 pub(crate) mod process_name;
+pub(crate) mod services_file;
 #[cfg_attr(
     not(any(target_os = "linux", test)),
     expect(dead_code, reason = "Linux alone has these supervisors")
