@@ -7,7 +7,6 @@
 mod circus;
 mod command_match;
 mod held;
-mod ini;
 mod masters;
 mod parent_role;
 mod pm2;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::command_match::{ANY, fit};
-use super::ini::{self, Comments, Section};
+use super::command_match::fit;
 use super::parent_role::RestartSetting;
 use super::program::Program;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
 use crate::model::{Process, Text};
+use crate::os::parse::supervisors::circus::{seconds, without_variables};
+use crate::os::parse::supervisors::ini::{self, Comments, Section};
 
 /// The default endpoint for commands.
 const ENDPOINT: &str = "tcp://127.0.0.1:5555";
@@ -98,28 +99,4 @@ fn watcher<'a>(
         ([], [only]) => Some(*only),
         _ => None,
     }
-}
-
-/// Replaces `$(circus.sockets.web)` and `((circus.wid))` with [`ANY`].
-fn without_variables(command: &str) -> String {
-    let mut replaced = String::new();
-    let mut rest = command;
-    loop {
-        let next = [("$(", ")"), ("((", "))")]
-            .into_iter()
-            .filter_map(|(open, close)| Some((rest.split_once(open)?, close)))
-            .min_by_key(|((before, _), _)| before.len());
-        let Some(((before, after), close)) = next else { break };
-        replaced.push_str(before);
-        replaced.push(ANY);
-        rest = after.split_once(close).map_or("", |(_, after)| after);
-    }
-    replaced.push_str(rest);
-    replaced
-}
-
-/// Parses a number of seconds. `None` if it is invalid.
-fn seconds(value: Option<&str>, default: Duration) -> Option<Duration> {
-    let Some(value) = value else { return Some(default) };
-    value.trim().parse().ok().and_then(|value| Duration::try_from_secs_f64(value).ok())
 }

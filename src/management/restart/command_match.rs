@@ -3,9 +3,8 @@
 
 use super::Sources;
 use crate::model::{Process, Text};
-
-/// A placeholder for unknown text in a command. An argument of a process never contains it.
-pub(super) const ANY: char = '\0';
+use crate::os::parse::shell_code::{is_shell, is_shell_script, replacements};
+use crate::os::parse::supervisors::ANY;
 
 /// The most arguments that are compared with a command that has unknown text.
 const MOST_ARGUMENTS: usize = 256;
@@ -33,9 +32,6 @@ const REPLACES_ITSELF: &[&str] = &[
     "authbind",
     "exec",
 ];
-
-/// Shells, whose code is parsed.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"];
 
 /// How well a process matches a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +89,7 @@ fn is_after_shell(
     sources: &mut dyn Sources,
 ) -> bool {
     let Some((program, rest)) = words.split_first() else { return false };
-    if SHELLS.contains(&file_name(program)) {
+    if is_shell(program) {
         let code = rest.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
         if let Some(code) = code.and_then(|at| rest.get(at + 1)) {
             return replacements(code, true).iter().any(|words| is_direct(words, arguments));
@@ -123,79 +119,7 @@ fn script_fits(
     let bytes = sources.file(starter.id, &path).filter(|bytes| bytes.len() <= LONGEST_SCRIPT);
     let Some(bytes) = bytes else { return false };
     let code = String::from_utf8_lossy(&bytes);
-    let first = code.lines().next().unwrap_or_default();
-    let is_shell = first
-        .strip_prefix("#!")
-        .is_some_and(|line| line.split_whitespace().take(3).any(|word| SHELLS.contains(&file_name(word))));
-    is_shell && replacements(&code, false).iter().any(|words| is_direct(words, arguments))
-}
-
-/// Returns the commands that replace the shell: those after `exec`, and with `with_last` (for `sh -c`) the last one.
-fn replacements(code: &str, with_last: bool) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    let mut last = None;
-    for line in code.replace("\\\n", " ").lines() {
-        let Some(words) = shlex::split(line) else { continue };
-        let mut words = words.as_slice();
-        while !words.is_empty() {
-            let end = words.iter().position(|word| word.ends_with(';') || is_operator(word));
-            let (command, rest) = match end.and_then(|end| words.split_at_checked(end + 1)) {
-                Some((command, rest)) => (command, rest),
-                None => (words, &[][..]),
-            };
-            words = rest;
-            let (is_exec, command) = simple_command(command);
-            if command.is_empty() {
-                continue;
-            }
-            if is_exec {
-                found.push(command);
-                last = None;
-            } else {
-                last = Some(command);
-            }
-        }
-    }
-    found.extend(last.filter(|_| with_last));
-    found
-}
-
-fn is_operator(word: &str) -> bool {
-    matches!(word, "&&" | "||" | "&" | "|" | "{" | "}" | "(" | ")" | "then" | "do" | "else" | "fi" | "done")
-}
-
-/// Returns whether a simple command begins with `exec`, and its words without `exec`, assignments and redirections.
-fn simple_command(words: &[String]) -> (bool, Vec<String>) {
-    let mut command: Vec<String> = Vec::new();
-    let mut is_exec = false;
-    let mut words = words.iter().filter(|word| !is_operator(word));
-    while let Some(word) = words.next() {
-        let word = word.trim_end_matches(';');
-        let redirection =
-            word.trim_start_matches(|character: char| character.is_ascii_digit() || character == '&');
-        if redirection.starts_with(['<', '>']) {
-            if redirection.ends_with(['<', '>']) {
-                words.next();
-            }
-            continue;
-        }
-        let is_assignment = word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || character == '_')
-        });
-        if word.is_empty() || (command.is_empty() && is_assignment) {
-            continue;
-        }
-        if command.is_empty() && !is_exec && word == "exec" {
-            is_exec = true;
-            continue;
-        }
-        // The value of a variable or a command substitution is unknown, and may be several words.
-        command.push(match word.split_once(['$', '`']) {
-            Some((before, _)) => format!("{before}{ANY}"),
-            None => word.to_owned(),
-        });
-    }
-    (is_exec, command)
+    is_shell_script(&code) && replacements(&code, false).iter().any(|words| is_direct(words, arguments))
 }
 
 /// Returns the match if a process has a title that names the program of these words.

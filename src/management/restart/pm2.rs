@@ -5,6 +5,7 @@ use super::parent_role::RestartSetting;
 use super::program::Program;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
+use crate::os::parse::supervisors::pm2::home_in_title;
 
 /// Returns whether a process is the daemon of pm2, or pm2-runtime, which is a daemon in the foreground.
 pub(super) fn is_daemon(process: &Process, program: &Program) -> bool {
@@ -30,18 +31,11 @@ pub(super) fn restarter(
     Some(RestartSetting::Restarts(restarter.into()))
 }
 
-/// Returns the folder of the daemon from its title: `PM2 v5.3.0: God Daemon (/home/dev/.pm2)`.
-fn home(program: &Program) -> Option<Text> {
-    let title = program.title.as_ref()?.as_bytes();
-    let open = title.iter().position(|byte| *byte == b'(')?;
-    let close = title.iter().rposition(|byte| *byte == b')')?;
-    Some(title.get(open + 1..close)?).filter(|home| home.starts_with(b"/")).map(Text::from)
-}
-
 /// Returns the command that lists the applications. pm2 finds the daemon of the calling user by its folder. Other users
 /// have no access to the folder, and commands run by root would leave files of root there.
 pub(super) fn list(daemon: &Process, program: &Program, sources: &mut dyn Sources) -> Stop {
-    let Some(mut words) = command(daemon, home(program).as_ref(), sources) else { return Stop::Unknown };
+    let home = program.title.as_ref().and_then(|title| home_in_title(title.as_bytes()));
+    let Some(mut words) = command(daemon, home.as_ref(), sources) else { return Stop::Unknown };
     words.extend(["pm2".into(), "list".into()]);
     Stop::FindName(words)
 }

@@ -7,6 +7,7 @@ use super::parent_role::RestartSetting;
 use super::program::Program;
 use super::{Restarter, RestarterKind, Sources, Stop};
 use crate::model::{Process, Text};
+use crate::os::parse::supervisors::service_folder::{daemontools_wants_down, milliseconds, runit_wants_down};
 
 /// All of them start a program at most once a second.
 const BETWEEN_STARTS: Duration = Duration::from_secs(1);
@@ -78,19 +79,12 @@ fn join(folder: &Text, name: &str) -> Text {
 /// Returns whether the service stays down when it ends, as after `sv once` and `svc -o`.
 fn wants_down(kind: RestarterKind, file: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> bool {
     match kind {
-        // `run, want down`.
-        RestarterKind::Runit => {
-            file("supervise/stat").is_some_and(|stat| stat.windows(9).any(|part| part == b"want down"))
+        RestarterKind::Runit => file("supervise/stat").is_some_and(|stat| runit_wants_down(&stat)),
+        RestarterKind::Daemontools => {
+            file("supervise/status").is_some_and(|status| daemontools_wants_down(&status))
         }
-        // 12 bytes of time, 4 bytes of the pid, one byte for paused, and `u`, `d` or zero.
-        RestarterKind::Daemontools => file("supervise/status")
-            .is_some_and(|status| status.len() == 18 && status.get(17).is_some_and(|want| *want != b'u')),
         _ => false,
     }
-}
-
-fn milliseconds(bytes: &[u8]) -> Option<Duration> {
-    std::str::from_utf8(bytes).ok()?.trim().parse().ok().map(Duration::from_millis)
 }
 
 /// Returns the restart policy of `supervise-daemon web --start ... --respawn-delay 5 ...`.

@@ -9,6 +9,7 @@ use super::program::Program;
 use super::{Certainty, Restarter, RestarterKind, Sources};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
+use crate::os::parse::shell_code::{file_name, loop_bodies, opens_command, pause, sleep_argument, words};
 use crate::program_label;
 
 /// Returns what a shell does when its child ends. `None` if `parent` is not a shell.
@@ -83,9 +84,6 @@ fn names_of(child: &Process) -> Vec<Vec<u8>> {
     names
 }
 
-/// The deepest nesting of loops that is searched.
-const DEEPEST: usize = 32;
-
 /// Returns the body of a loop that starts the program, if the code has one.
 fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let words = words(code);
@@ -109,45 +107,7 @@ fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
             is_name(word) || (is_command && calls)
         })
     };
-    let mut open: Vec<usize> = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        // A keyword counts only at the beginning of a command.
-        if at > 0 && !words.get(at - 1).is_some_and(|before| opens_command(before)) {
-            continue;
-        }
-        match word.as_slice() {
-            b"do" => open.push(at + 1),
-            b"done" => {
-                let deep = open.len() > DEEPEST;
-                let body = open.pop().filter(|_| !deep).and_then(|start| words.get(start..at));
-                if let Some(body) = body.filter(|body| starts(body)) {
-                    return Some(body.to_vec());
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Returns whether the next word begins a command.
-fn opens_command(word: &[u8]) -> bool {
-    const OPENING: [&[u8]; 16] = [
-        b";", b"\n", b"&", b"|", b"&&", b"||", b"(", b"{", b"do", b"then", b"else", b"elif", b"if", b"while",
-        b"until", b"!",
-    ];
-    OPENING.contains(&word)
-}
-
-/// Returns how long a loop's body sleeps, if all its `sleep` commands have numbers.
-fn pause(body: &[Vec<u8>]) -> Option<Duration> {
-    let mut whole = Duration::ZERO;
-    for (at, word) in body.iter().enumerate() {
-        if file_name(word) == b"sleep" {
-            whole = whole.checked_add(sleep_argument(body.get(at + 1)?)?)?;
-        }
-    }
-    Some(whole)
+    loop_bodies(&words).into_iter().find(|body| starts(body)).map(<[_]>::to_vec)
 }
 
 /// Returns how long the sleep(1) child of a shell lasts. After a server has ended, this is when the next one starts.
@@ -168,73 +128,4 @@ pub(crate) fn sleeps(shell: ProcessId, table: &ProcessTable, sources: &mut dyn S
         }
     }
     longest
-}
-
-/// Parses an argument of sleep(1): a number, and a letter for its unit.
-fn sleep_argument(word: &[u8]) -> Option<Duration> {
-    let text = std::str::from_utf8(word).ok()?;
-    let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
-    let unit = match text.get(number.len()..)? {
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86400.0,
-        _ => return None,
-    };
-    let number: f64 = number.parse().ok()?;
-    Duration::try_from_secs_f64(number * unit).ok()
-}
-
-fn file_name(word: &[u8]) -> &[u8] {
-    word.rsplit(|byte| *byte == b'/').next().unwrap_or(word)
-}
-
-/// Splits shell code into words and operators. Quotes and comments are removed. Quoted text is split into words too,
-/// because it may be code of `sh -c`, but has no operators. Nothing else of the language is parsed.
-fn words(code: &[u8]) -> Vec<Vec<u8>> {
-    let mut words: Vec<Vec<u8>> = Vec::new();
-    let mut word: Vec<u8> = Vec::new();
-    let mut quote: Option<u8> = None;
-    let mut bytes = code.iter().copied().peekable();
-    let finish = |word: &mut Vec<u8>, words: &mut Vec<Vec<u8>>| {
-        if !word.is_empty() {
-            words.push(std::mem::take(word));
-        }
-    };
-    while let Some(byte) = bytes.next() {
-        match (byte, quote) {
-            (b'\\', None | Some(b'"')) => match bytes.next() {
-                // A continued line.
-                Some(b'\n') | None => {}
-                Some(escaped) => word.push(escaped),
-            },
-            (byte, Some(open)) if byte == open => quote = None,
-            (b' ' | b'\t' | b'\n', Some(_)) => finish(&mut word, &mut words),
-            (byte, Some(_)) => word.push(byte),
-            (b'\'' | b'"', None) => quote = Some(byte),
-            (b'#', None) if word.is_empty() => while bytes.next_if(|byte| *byte != b'\n').is_some() {},
-            (b' ' | b'\t' | b'\r', None) => finish(&mut word, &mut words),
-            (b'(', None) if word == b"$" => word.push(b'('),
-            (b'\n' | b';' | b'(' | b')' | b'{' | b'}' | b'&' | b'|', None) if !is_variable(&word, byte) => {
-                finish(&mut word, &mut words);
-                let mut operator = vec![byte];
-                if matches!(byte, b'&' | b'|') && bytes.next_if_eq(&byte).is_some() {
-                    operator.push(byte);
-                }
-                words.push(operator);
-            }
-            (byte, None) => word.push(byte),
-        }
-    }
-    finish(&mut word, &mut words);
-    words
-}
-
-/// Returns whether a brace belongs to a word, as in `${name}`.
-fn is_variable(word: &[u8], byte: u8) -> bool {
-    match byte {
-        b'{' => word.ends_with(b"$"),
-        b'}' => word.windows(2).any(|part| part == b"${"),
-        _ => false,
-    }
 }

@@ -5,11 +5,12 @@ mod programs;
 
 use std::time::Duration;
 
-use super::ini::{self, Comments, Section};
 use super::parent_role::RestartSetting;
 use super::program::Program;
 use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
 use crate::model::{Process, Text};
+use crate::os::parse::supervisors::ini::{self, Section};
+use crate::os::parse::supervisors::supervisord::{http_url, matches_pattern, sections};
 
 /// It starts programs once a second, and waits one second more if a program ended before it counted as started.
 const DELAY: Duration = Duration::from_secs(2);
@@ -121,7 +122,7 @@ pub(super) fn config(process: &Process, program: &Program, sources: &mut dyn Sou
         .into_iter()
         .flatten()
         .find_map(|path| sources.file(process.id, &path).map(|bytes| (path, bytes)))?;
-    let sections = parse(&bytes, folder_of(path.as_bytes()));
+    let sections = sections(&bytes, folder_of(path.as_bytes()));
     let mut config = Config { sections, path, complete: true };
     config.include(process, sources);
     Some(config)
@@ -151,7 +152,7 @@ impl Config {
                 read += 1;
                 let bytes = sources.file(process.id, &path).filter(|_| read <= MOST_INCLUDED);
                 match bytes {
-                    Some(bytes) => self.sections.extend(parse(&bytes, folder_of(path.as_bytes()))),
+                    Some(bytes) => self.sections.extend(sections(&bytes, folder_of(path.as_bytes()))),
                     None => self.complete = false,
                 }
             }
@@ -179,19 +180,6 @@ impl Config {
     }
 }
 
-/// Returns the URL for `[inet_http_server] port=`: `9001`, `127.0.0.1:9001`, `*:9001`.
-fn http_url(port: &str) -> Option<String> {
-    let (host, port) = port.trim().rsplit_once(':').unwrap_or(("", port.trim()));
-    let host = if matches!(host, "" | "*" | "0.0.0.0") { "127.0.0.1" } else { host };
-    port.parse::<u16>().ok().map(|port| format!("http://{host}:{port}"))
-}
-
-/// Parses a file of a configuration. `%(here)s` is the folder of the file.
-fn parse(bytes: &[u8], here: &[u8]) -> Vec<Section> {
-    let text = String::from_utf8_lossy(bytes).replace("%(here)s", &String::from_utf8_lossy(here));
-    ini::parse(text.as_bytes(), Comments::Inline)
-}
-
 fn folder_of(path: &[u8]) -> &[u8] {
     path.iter().rposition(|byte| *byte == b'/').and_then(|at| path.get(..at)).unwrap_or_default()
 }
@@ -210,34 +198,6 @@ fn matching(pattern: &[u8], process: &Process, sources: &mut dyn Sources) -> Opt
     let names = sources.folder(process.id, &folder.into())?;
     // A hidden file matches only a pattern that begins with a dot.
     let is_shown = |name: &[u8]| !name.starts_with(b".") || last.starts_with(b".");
-    let names = names.iter().map(Text::as_bytes).filter(|name| is_shown(name) && fits(last, name));
+    let names = names.iter().map(Text::as_bytes).filter(|name| is_shown(name) && matches_pattern(last, name));
     Some(names.map(|name| [folder, b"/", name].concat().into()).collect())
-}
-
-/// Returns whether a name matches a pattern of `*` and `?`.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    // The position of the last star, and the length of the name that it matches.
-    let (mut at, mut of_name) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(byte) = name.get(of_name) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, of_name));
-                at += 1;
-            }
-            Some(known) if *known == b'?' || known == byte => {
-                at += 1;
-                of_name += 1;
-            }
-            _ => match star {
-                Some((position, taken)) => {
-                    star = Some((position, taken + 1));
-                    at = position + 1;
-                    of_name = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }

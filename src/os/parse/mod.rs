@@ -15,12 +15,14 @@ pub(crate) mod linux;
 pub(crate) mod oci_config;
 pub(crate) mod process_name;
 pub(crate) mod services_file;
+pub(crate) mod shell_code;
 #[cfg_attr(
     not(any(target_os = "linux", test)),
     expect(dead_code, reason = "Linux alone has these supervisors")
 )]
 pub(in crate::os) mod supervised_service;
 pub(crate) mod supervisor;
+pub(crate) mod supervisors;
 pub(crate) mod unit_name;
 #[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "Unix systems alone have these files"))]
 pub(in crate::os) mod unix;

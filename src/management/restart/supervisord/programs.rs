@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::Config;
-use crate::management::restart::command_match::{ANY, Fit, fit};
-use crate::management::restart::ini::Section;
+use crate::management::restart::command_match::{Fit, fit};
 use crate::management::restart::{Sources, is_plain};
 use crate::model::{Process, Text};
+use crate::os::parse::supervisors::ANY;
+use crate::os::parse::supervisors::ini::Section;
+use crate::os::parse::supervisors::supervisord::{Value, expand, tcp_port};
 
 /// The kinds of sections that describe programs.
 const KINDS: [&str; 3] = ["program", "fcgi-program", "eventlistener"];
@@ -94,9 +96,8 @@ impl Config {
     /// Returns the names that supervisorctl takes for all processes of the FastCGI program with this port.
     pub(in crate::management::restart) fn names_with_port(&self, port: u16) -> Vec<Text> {
         let has_port = |section: &&Section| {
-            let socket = section.get("socket").and_then(|socket| socket.strip_prefix("tcp://"));
-            let number = socket.and_then(|socket| socket.rsplit(':').next()?.trim().parse().ok());
-            section.name_of_kind("fcgi-program").is_some() && number == Some(port)
+            let own = section.get("socket").and_then(tcp_port);
+            section.name_of_kind("fcgi-program").is_some() && own == Some(port)
         };
         self.sections.iter().find(has_port).map(|section| self.all_names(section)).unwrap_or_default()
     }
@@ -175,63 +176,4 @@ impl Config {
 
 fn program_of(section: &Section) -> Option<&str> {
     KINDS.iter().find_map(|kind| section.name_of_kind(kind))
-}
-
-enum Value<'a> {
-    Text(&'a str),
-    Number(i64),
-}
-
-/// Replaces `%(name)s` and `%(name)02d` with values, and with [`ANY`] if there is no value.
-fn expand<'a>(text: &str, value: &dyn Fn(&str) -> Option<Value<'a>>) -> String {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        expanded.push_str(before);
-        rest = after;
-        if let Some(after) = after.strip_prefix('%') {
-            expanded.push('%');
-            rest = after;
-            continue;
-        }
-        let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(')')) else {
-            expanded.push(ANY);
-            continue;
-        };
-        let Some((flags, conversion, after)) = conversion(after) else {
-            expanded.push(ANY);
-            continue;
-        };
-        rest = after;
-        match (value(name), conversion) {
-            (Some(Value::Text(text)), 's') if flags.is_empty() => expanded.push_str(text),
-            (Some(Value::Number(number)), 'd' | 's') => match (flags.strip_prefix('0'), width(flags)) {
-                (Some(_), Some(width)) if conversion == 'd' => {
-                    expanded.push_str(&format!("{number:0width$}"))
-                }
-                (None, Some(width)) => expanded.push_str(&format!("{number:width$}")),
-                _ => expanded.push(ANY),
-            },
-            _ => expanded.push(ANY),
-        }
-    }
-    expanded.push_str(rest);
-    expanded
-}
-
-/// Returns the flags and the letter of a conversion, and the text after it.
-fn conversion(text: &str) -> Option<(&str, char, &str)> {
-    let at = text.find(|character: char| !character.is_ascii_digit())?;
-    let (flags, rest) = text.split_at_checked(at)?;
-    let mut rest = rest.chars();
-    let letter = rest.next().filter(char::is_ascii_alphabetic)?;
-    Some((flags, letter, rest.as_str()))
-}
-
-/// Returns the width of a number. `None` if it is unreasonable.
-fn width(flags: &str) -> Option<usize> {
-    if flags.is_empty() {
-        return Some(0);
-    }
-    flags.parse().ok().filter(|width| *width <= 32)
 }

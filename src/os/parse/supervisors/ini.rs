@@ -1,29 +1,29 @@
-//! Parses INI files as Python's configparser does.
+//! INI files as Python's configparser parses them. Pure: compiled and tested on every system.
 
 use std::collections::BTreeMap;
 
 /// One section: `[program:web]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Section {
-    pub(super) name: String,
+pub(crate) struct Section {
+    pub(crate) name: String,
     values: BTreeMap<String, String>,
 }
 
 impl Section {
     /// Returns a value.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
     }
 
     /// Returns the name after a kind: `web` of `program:web`.
-    pub(super) fn name_of_kind(&self, kind: &str) -> Option<&str> {
+    pub(crate) fn name_of_kind(&self, kind: &str) -> Option<&str> {
         Some(self.name.strip_prefix(kind)?.strip_prefix(':')?.trim()).filter(|name| !name.is_empty())
     }
 }
 
 /// How a dialect treats `;` and `#` after a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comments {
+pub(crate) enum Comments {
     /// They begin a comment after a space, as in supervisord.
     Inline,
     /// They are part of the value.
@@ -31,7 +31,7 @@ pub(super) enum Comments {
 }
 
 /// Parses a configuration. Lines that are neither a section nor a value are ignored.
-pub(super) fn parse(bytes: &[u8], comments: Comments) -> Vec<Section> {
+pub(crate) fn parse(bytes: &[u8], comments: Comments) -> Vec<Section> {
     let text = String::from_utf8_lossy(bytes);
     let mut sections: Vec<Section> = Vec::new();
     let mut key: Option<String> = None;
@@ -77,6 +77,31 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// Returns whether a value means true.
-pub(super) fn is_yes(value: &str) -> bool {
+pub(crate) fn is_yes(value: &str) -> bool {
     ["true", "yes", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_of_each_dialect() {
+        let text = b"[program:web]\nCommand = a ; b\n  c\n# comment\nkey: a;b\n";
+        let value =
+            |comments, key| parse(text, comments).first().and_then(|one| one.get(key).map(str::to_owned));
+        assert_eq!(value(Comments::Inline, "command").as_deref(), Some("a\nc"));
+        assert_eq!(value(Comments::WholeLines, "command").as_deref(), Some("a ; b\nc"));
+        assert_eq!(value(Comments::Inline, "key").as_deref(), Some("a;b"));
+        let sections = parse(text, Comments::Inline);
+        assert_eq!(sections.first().and_then(|one| one.name_of_kind("program")), Some("web"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_parsed(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            parse(&bytes, Comments::Inline);
+            parse(&bytes, Comments::WholeLines);
+        }
+    }
 }
