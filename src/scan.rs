@@ -19,7 +19,7 @@ use crate::select::FilterContext;
 
 use forwarded::ForwardedPorts;
 use join::Connected;
-use pipeline::Pipeline;
+use pipeline::Scan;
 
 /// A query for this machine's sockets. By default it selects all TCP and UDP listeners.
 ///
@@ -302,7 +302,7 @@ impl Query {
             return Ok(snapshot);
         }
         let connected = selection.connections.then(|| Connected::new(&matching, rest));
-        let pipeline = Pipeline {
+        let pipeline = Scan {
             search: self.search,
             ancestors: self.parents || selection.needs_ancestors(),
             thorough: false,

@@ -24,7 +24,6 @@ use crate::plan::{
     root, tree,
 };
 use crate::scan::port_sockets;
-pub(super) use ports::has_port;
 use ports::{Port, scan_ports};
 
 /// The most scans if holders end during a scan.

@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::bind;
 use super::forwarding::forwarding;
 use super::hindrance::hindrance;
-use super::prepare::{Prepared, has_port};
+use super::prepare::Prepared;
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{self, EndSignal, Row};
@@ -115,7 +115,7 @@ struct PortState {
 impl PortState {
     fn read(bind_target: &BindTarget) -> Result<PortState, Error> {
         let mut rows = port_sockets::sockets(bind_target.protocol, Some(bind_target.port), true)?.rows;
-        rows.retain(|row| has_port(&row.socket) && bind_target.overlaps(&row.socket));
+        rows.retain(|row| row.socket.has_port_without_peer() && bind_target.overlaps(&row.socket));
         // A port that sockets have needs no attempt.
         let refused = if rows.is_empty() { bind::refusal(bind_target) } else { None };
         Ok(PortState { rows, refused })

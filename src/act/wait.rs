@@ -4,7 +4,7 @@
 mod bindable;
 mod connect;
 mod http;
-mod scan;
+mod pass;
 mod tables;
 mod targets;
 mod unix;
@@ -23,9 +23,9 @@ use super::backoff::Backoff;
 use bindable::Bindable;
 use connect::{OwnAddresses, Test};
 pub(crate) use http::HttpPath;
-pub(crate) use scan::Refused;
-pub use scan::WaitAttempt;
-use scan::{Scan, WaitState};
+pub(crate) use pass::Refused;
+pub use pass::WaitAttempt;
+use pass::{Pass, WaitState};
 use tables::Tables;
 pub(crate) use targets::WaitTarget;
 
@@ -211,7 +211,7 @@ impl<'a> Passes<'a> {
     }
 
     /// Scans each pending target once.
-    fn pass(&mut self, pending: &[usize], is_last: bool, left: Option<Duration>) -> Result<Vec<Scan>, Error> {
+    fn pass(&mut self, pending: &[usize], is_last: bool, left: Option<Duration>) -> Result<Vec<Pass>, Error> {
         let targets: Vec<&'a WaitTarget> = pending.iter().filter_map(|at| self.targets.get(*at)).collect();
         let mut tables = Tables::new(targets.iter().copied());
         match self.request.wanted {
@@ -222,11 +222,11 @@ impl<'a> Passes<'a> {
         }
     }
 
-    fn free(&mut self, pending: &[usize], is_last: bool, tables: &mut Tables) -> Result<Vec<Scan>, Error> {
+    fn free(&mut self, pending: &[usize], is_last: bool, tables: &mut Tables) -> Result<Vec<Pass>, Error> {
         let mut scans = Vec::with_capacity(pending.len());
         for at in pending {
             let Some(target) = self.targets.get(*at) else { continue };
-            scans.push(Scan::new(match &target.port {
+            scans.push(Pass::new(match &target.port {
                 None => unix::is_free(&target.target)?,
                 Some(port) => {
                     let bindable = self.bindable.entry(*at).or_insert_with(|| Bindable::new(port));
@@ -239,13 +239,13 @@ impl<'a> Passes<'a> {
 }
 
 /// Returns whether something listens on each target.
-fn listening(targets: &[&WaitTarget], tables: &mut Tables) -> Result<Vec<Scan>, Error> {
+fn listening(targets: &[&WaitTarget], tables: &mut Tables) -> Result<Vec<Pass>, Error> {
     let unix = unix::answered(targets)?;
     let (rows, complete) = answering(targets, tables)?;
     let scan = |(at, rows): (usize, Vec<Row>)| match unix.get(&at) {
-        Some((is_reached, is_certain)) => Scan::new((WaitState::from_reached(*is_reached), *is_certain)),
+        Some((is_reached, is_certain)) => Pass::new((WaitState::from_reached(*is_reached), *is_certain)),
         None => {
-            Scan { rows: rows.clone(), ..Scan::new((WaitState::from_reached(!rows.is_empty()), complete)) }
+            Pass { rows: rows.clone(), ..Pass::new((WaitState::from_reached(!rows.is_empty()), complete)) }
         }
     };
     Ok(rows.into_iter().enumerate().map(scan).collect())
@@ -257,7 +257,7 @@ fn connected(
     tables: &mut Tables,
     test: Test<'_>,
     left: Option<Duration>,
-) -> Result<Vec<Scan>, Error> {
+) -> Result<Vec<Pass>, Error> {
     let (rows, _) = answering(targets, tables)?;
     let mut own = OwnAddresses::default();
     let addresses = |(target, rows): (&&WaitTarget, &Vec<Row>)| match &target.port {
@@ -271,10 +271,10 @@ fn connected(
     };
     let addresses: Vec<_> = targets.iter().zip(&rows).map(addresses).collect();
     let attempts = connect::attempt_all(&addresses, test, left);
-    let scan = |(rows, attempt): (Vec<Row>, WaitAttempt)| Scan {
+    let scan = |(rows, attempt): (Vec<Row>, WaitAttempt)| Pass {
         rows,
         attempt: Some(attempt),
-        ..Scan::new((WaitState::from_reached(attempt.is_success()), true))
+        ..Pass::new((WaitState::from_reached(attempt.is_success()), true))
     };
     Ok(rows.into_iter().zip(attempts).map(scan).collect())
 }

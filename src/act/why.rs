@@ -218,11 +218,7 @@ pub(crate) fn bind_target(target: &Target) -> Result<BindTarget, Error> {
 
 /// Returns the rows whose holders matter: sockets without a peer, and connections if nothing else is in the way.
 fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
-    let has_port = |row: &Row| {
-        row.socket.is_listener()
-            || row.socket.state == State::Bound
-            || (row.socket.state == State::Closed && row.socket.protocol.is_datagram())
-    };
+    let has_port = |row: &Row| row.socket.has_port_without_peer();
     let taken = rows.iter().any(|row| has_port(row) && bind_target.overlaps(&row.socket));
     let (mut wanted, mut others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(has_port);
     if !taken {

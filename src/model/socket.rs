@@ -281,6 +281,13 @@ impl Socket {
         }
     }
 
+    /// Returns whether the socket has its port without a peer. `free` ends only the holders of such sockets.
+    pub(crate) fn has_port_without_peer(&self) -> bool {
+        self.is_listener()
+            || self.state == State::Bound
+            || (self.state == State::Closed && self.protocol.is_datagram())
+    }
+
     /// Returns whether peers can contact it first: TCP in LISTEN, UDP bound and not connected, a listening Unix socket;
     /// also a forwarded port, which has no socket.
     pub fn is_listener(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::port_info;
 use super::join::{Connected, Processes, join};
 
 /// What a request wants of the stages after selection.
-pub(super) struct Pipeline<'a, 'r> {
+pub(super) struct Scan<'a, 'r> {
     /// How holders are searched for.
     pub(super) search: HolderSearch,
     /// Whether all ancestors of a holder are described, or its parent only.
@@ -85,7 +85,7 @@ fn add_notes(joined: &mut Joined<'_, '_>) {
     }
 }
 
-impl Pipeline<'_, '_> {
+impl Scan<'_, '_> {
     /// Scans the holders of these rows, and of the clients in `connected`, and returns a listener for each row.
     ///
     /// # Errors

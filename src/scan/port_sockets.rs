@@ -2,7 +2,7 @@
 //! that matter. The caller selects rows itself, because a verdict rests on sockets that a list does not show.
 
 use super::Query;
-use super::pipeline::Pipeline;
+use super::pipeline::Scan;
 use crate::enrich::containers::ContainerLookup;
 use crate::model::{Error, Gap, HolderSearch, Listener, Protocol, Selection, Snapshot, Socket, Target};
 use crate::os::{Row, SocketTable};
@@ -64,7 +64,7 @@ fn run(
         return Ok((Vec::new(), Vec::new()));
     }
     let pipeline =
-        Pipeline { search: HolderSearch::Auto, ancestors: false, thorough: true, notes: false, containers };
+        Scan { search: HolderSearch::Auto, ancestors: false, thorough: true, notes: false, containers };
     let mut found = pipeline.run(rows, None)?;
     Snapshot::sort_listeners(&mut found.listeners);
     Ok((found.listeners, found.gaps))

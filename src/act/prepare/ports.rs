@@ -4,16 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
-use crate::model::{Error, ErrorKind, Gap, Listener, Protocol, Socket, State, Target, Text};
+use crate::model::{Error, ErrorKind, Gap, Listener, Protocol, State, Target, Text};
 use crate::os::Row;
 use crate::scan::port_sockets;
-
-/// Returns whether a socket has its port without a peer. `free` ends only the holders of such sockets.
-pub(in crate::act) fn has_port(socket: &Socket) -> bool {
-    socket.is_listener()
-        || socket.state == State::Bound
-        || (socket.state == State::Closed && socket.protocol.is_datagram())
-}
 
 /// A port, and the sockets that use it.
 pub(super) struct Port {
@@ -47,7 +40,7 @@ pub(super) fn scan_ports(target: &Target, runtimes: &Runtimes) -> Result<Vec<Por
         let Some(port) = row.socket.endpoint.port().filter(|port| target.ports().contains(port)) else {
             continue;
         };
-        if !has_port(&row.socket) {
+        if !row.socket.has_port_without_peer() {
             if let Some(known) = by_port.get_mut(&port) {
                 known.connected |= row.socket.state == State::Established;
             }

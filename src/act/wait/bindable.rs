@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::scan::{Refused, WaitState};
+use super::pass::{Refused, WaitState};
 use super::tables::Tables;
 use crate::act::bind;
 use crate::act::hindrance::hindrance;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::http::{self, HttpPath};
-use super::scan::WaitAttempt;
+use super::pass::WaitAttempt;
 use crate::act::{bind, probe};
 use crate::bind_attempt::BindTarget;
 use crate::model::Exposure;

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::scan::WaitAttempt;
+use super::pass::WaitAttempt;
 use crate::model::text::visible;
 
 /// The longest status line. A longer one is not HTTP.

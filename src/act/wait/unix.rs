@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::scan::WaitState;
+use super::pass::WaitState;
 use super::targets::WaitTarget;
 use crate::model::{Error, ErrorKind, Listener, PathContent, Target};
 use crate::os;

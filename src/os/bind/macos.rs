@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use crate::model::Protocol;
 use crate::os::{Limits, Local, Usability};
 
-pub(crate) use super::no_http_sys::HTTP_SYS_PID;
-pub(in crate::os) use super::no_http_sys::http_sys_urls;
+pub(in crate::os) use super::unix::http_sys_urls;
+#[cfg(feature = "cli")]
+pub(crate) use super::unix::interface_name;
+pub(crate) use super::unix::{HTTP_SYS_PID, SERVERS_REUSE, error_name, interface_index, reuse_port};
 pub(crate) use super::unsupported::BOUND_SOCKETS_ARE_CHECKED;
 pub(in crate::os) use super::unsupported::{fin_timeout, policies, time_wait_left};
 pub(in crate::os) use limits as ready_limits;

@@ -4,7 +4,8 @@ use std::io;
 
 use rustix::net::sockopt::set_socket_reuseport;
 
-use crate::model::ErrorName;
+use crate::model::{ErrorName, Gap};
+use crate::os::HttpSysUrls;
 
 /// Whether servers usually set SO_REUSEADDR on this system. With it, remnants of closed connections do not block a
 /// bind.
@@ -37,4 +38,12 @@ pub(crate) fn interface_name(name_or_number: &str) -> Option<String> {
     let name = nix::net::if_::if_indextoname(name_or_number.parse().ok()?).ok()?;
     // Some C libraries return an empty name for a number that no interface has.
     name.into_string().ok().filter(|name| !name.is_empty())
+}
+
+/// The pid by which HTTP.sys holds ports: `None`, because only Windows has it.
+pub(crate) const HTTP_SYS_PID: Option<u32> = None;
+
+/// Returns nothing: only Windows has HTTP.sys.
+pub(in crate::os) fn http_sys_urls(_port: u16) -> (Vec<HttpSysUrls>, Option<Gap>) {
+    (Vec::new(), None)
 }

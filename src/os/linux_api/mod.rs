@@ -1,5 +1,5 @@
 //! What several topics read from the Linux kernel: netlink, `/proc`, cgroups, and the namespaces of this process. It
-//! depends on `model`, `parse` and the helpers of `os`, never on a topic.
+//! depends on `model`, `parse`, `users` and `open_files`, and on no other topic.
 
 pub(in crate::os) mod cgroup;
 pub(in crate::os) mod cgroup_owner;

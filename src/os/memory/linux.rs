@@ -2,6 +2,9 @@
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
+#[cfg(feature = "cli")]
+pub(crate) use super::abort::exit_when_out_of_memory;
+
 /// Returns whether so many bytes of address space are left.
 pub(in crate::os) fn has_room(bytes: usize) -> bool {
     #[expect(unsafe_code, reason = "mapping memory is unsafe in every library")]

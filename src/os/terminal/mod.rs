@@ -1,14 +1,12 @@
 //! The terminal, standard output, and signals to this process. Only the command uses it.
 
-#[cfg_attr(unix, path = "output_unix.rs")]
-#[cfg_attr(windows, path = "output_windows.rs")]
-mod output;
-#[cfg_attr(unix, path = "unix.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(unix, path = "unix/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
 mod sys;
 
-pub(crate) use output::{output, output_is_missing};
-pub(crate) use sys::{CAN_STOP, on_signals, output_is_closed, output_takes_escapes, stop};
+pub(crate) use sys::{
+    CAN_STOP, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
+};
 
 /// What a signal asks of a program that runs until it is ended.
 #[cfg(feature = "cli")]

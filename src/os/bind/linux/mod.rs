@@ -4,8 +4,10 @@ pub(in crate::os) mod limits;
 pub(in crate::os) mod local_addresses;
 pub(in crate::os) mod policy;
 
-pub(crate) use super::no_http_sys::HTTP_SYS_PID;
-pub(in crate::os) use super::no_http_sys::http_sys_urls;
+pub(in crate::os) use super::unix::http_sys_urls;
+#[cfg(feature = "cli")]
+pub(crate) use super::unix::interface_name;
+pub(crate) use super::unix::{HTTP_SYS_PID, SERVERS_REUSE, error_name, interface_index, reuse_port};
 pub(in crate::os) use limits::limits as ready_limits;
 pub(in crate::os) use limits::{fin_timeout, limits, time_wait_left};
 pub(in crate::os) use local_addresses::local_addresses;

@@ -1,5 +1,7 @@
 //! Console events that end this process, and whether standard output can be a screen.
 
+mod output;
+
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -10,6 +12,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::core::BOOL;
 
 use crate::os::Signal;
+pub(crate) use output::{output, output_is_missing};
 
 type Tell = Box<dyn Fn(Signal) + Send>;
 

@@ -1,5 +1,7 @@
 //! Signals that end or stop this process, whether standard output is still read, and whether it can be a screen.
 
+mod output;
+
 use std::io;
 use std::sync::mpsc;
 
@@ -8,6 +10,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use crate::os::{Signal, threads};
+pub(crate) use output::{output, output_is_missing};
 
 /// Whether a terminal can stop a process.
 pub(crate) const CAN_STOP: bool = true;
@@ -76,7 +79,7 @@ fn set_action(signal: i32, action: Option<libc::sigaction>) -> io::Result<libc::
 
 /// Returns whether standard output has no reader any more: its pipe or terminal was closed at the other end.
 pub(crate) fn output_is_closed() -> bool {
-    if crate::os::output_is_missing() {
+    if output_is_missing() {
         return true;
     }
     let output = io::stdout();

@@ -31,7 +31,7 @@ impl WaitState {
 
 /// The result of one pass for one target.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(super) struct Pass {
     pub(super) state: WaitState,
     /// Whether that is certain.
     pub(super) complete: bool,
@@ -40,9 +40,9 @@ pub(super) struct Scan {
     pub(super) attempt: Option<WaitAttempt>,
 }
 
-impl Scan {
-    pub(super) fn new((state, complete): (WaitState, bool)) -> Scan {
-        Scan { state, complete, rows: Vec::new(), attempt: None }
+impl Pass {
+    pub(super) fn new((state, complete): (WaitState, bool)) -> Pass {
+        Pass { state, complete, rows: Vec::new(), attempt: None }
     }
 }
 
