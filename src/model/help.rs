@@ -1,4 +1,4 @@
-//! What would help against a gap or an error.
+//! Help: what would help against a gap or an error.
 
 use crate::model::Text;
 use crate::model::names::names;

@@ -1,4 +1,4 @@
-//! How the socket table is read, and how holders are searched for.
+//! The requested reader of the socket table, and the requested search for holders.
 
 use super::names::names;
 

@@ -1,9 +1,9 @@
-//! How a snapshot was read, where the operating system offers several ways. `render` makes the sentences.
+//! How a snapshot was read, if the operating system offers several ways. `render` makes the sentences.
 
 use super::names::names;
 use super::{Family, Protocol, Text};
 
-/// How a snapshot was read, where the operating system offers several ways. Not part of the JSON document.
+/// How a snapshot was read, if the operating system offers several ways. Not part of the JSON document.
 ///
 /// ```
 /// use allears::{HolderMethod, Query};

@@ -1,4 +1,4 @@
-//! What is known of a port number, for people: the answer of `about`.
+//! The text answer of `about`.
 
 use std::io::{self, Write};
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! What is known of a port number, in one line: the line `port` of a card.
+//! The line `port` of a card: what is known of a port number.
 
 use std::ops::RangeInclusive;
 

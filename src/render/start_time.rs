@@ -1,4 +1,4 @@
-//! What started a process, in one phrase: its parent, and what that runs in or under.
+//! The phrase for what started a process: its parent, and what that runs in or under.
 
 use super::escape::escape;
 use super::phrases::{name_and_pid, process_name};

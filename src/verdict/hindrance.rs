@@ -1,4 +1,4 @@
-//! What forbids a bind if no socket is in the way, and whether waiting helps.
+//! Hindrances: what forbids a bind if no socket is in the way, and whether waiting helps.
 
 use std::ops::RangeInclusive;
 

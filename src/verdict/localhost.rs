@@ -1,4 +1,4 @@
-//! What answers at an address of localhost.
+//! Finds the listener that answers at an address of localhost.
 
 use super::SharedBy;
 use crate::model::Listener;

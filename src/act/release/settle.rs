@@ -1,4 +1,4 @@
-//! How long a free port is watched for restarts.
+//! The time that a free port is watched for restarts.
 
 use std::time::{Duration, Instant};
 

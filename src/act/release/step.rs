@@ -1,4 +1,4 @@
-//! What was done to a process, and the result.
+//! The action on a process, and its result.
 
 use crate::management::Via;
 use crate::model::names::names;

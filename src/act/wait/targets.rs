@@ -1,4 +1,4 @@
-//! What is waited for: each port of each target, and Unix sockets by name.
+//! The targets of a wait: each port of each target, and Unix sockets by name.
 
 #[cfg(feature = "cli")]
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

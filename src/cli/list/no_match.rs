@@ -1,4 +1,4 @@
-//! What `allears` prints if no listener matches.
+//! The output of `allears` if no listener matches.
 
 use std::io::{self, Write};
 

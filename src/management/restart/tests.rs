@@ -1,4 +1,4 @@
-//! What restarts a process, and what stops that, on machines of a few processes.
+//! Tests: what restarts a process, and what stops that, on machines of a few processes.
 
 mod held;
 mod masters;

@@ -1,4 +1,4 @@
-//! What a program of the system prints, waited for no longer than a limit.
+//! Runs a program of the system and returns its output, within a time limit.
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! What a plan notes.
+//! Tests of the notes of a plan.
 
 use super::*;
 use crate::management::restart::RestarterKind;

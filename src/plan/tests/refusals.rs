@@ -1,4 +1,4 @@
-//! What a plan refuses.
+//! Tests of the refusals of a plan.
 
 use super::*;
 

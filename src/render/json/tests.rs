@@ -1,4 +1,4 @@
-//! What is written is read back; damage is named; nothing acts on a terminal.
+//! Tests: documents are read back, damage is named, and no text acts on a terminal.
 
 use jiff::Timestamp;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What a person should know of a plan before it is carried out.
+//! Sentences for the notes of a plan.
 
 use super::{forwarding_unknown, halted, listing, manager_phrase, restarts, via_word};
 use crate::bind_attempt::BindTarget;

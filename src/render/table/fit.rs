@@ -1,4 +1,4 @@
-//! How wide the columns of a table may be, and what is left out so that it fits.
+//! Fits a table to a width: column widths, and columns that are left out.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

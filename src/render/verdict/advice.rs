@@ -1,4 +1,4 @@
-//! What helps, a sentence each. Commands are quoted here.
+//! Sentences for advice. Quotes commands.
 
 use std::ops::RangeInclusive;
 

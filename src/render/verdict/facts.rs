@@ -1,4 +1,4 @@
-//! What a verdict rests on, a sentence each.
+//! Sentences for facts of a verdict.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! What forbids a bind, though no socket is in the way.
+//! Phrases for hindrances.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What this process may not read.
+//! Finds the processes that this process cannot read.
 
 use super::super::state::State;
 use crate::model::Error;
