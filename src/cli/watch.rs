@@ -139,7 +139,8 @@ fn follow(
                 match reaction.request {
                     Some(Request::Select(selection)) => {
                         watch.set_query(watch.query().clone().with_selection(selection));
-                        next = now;
+                        // Also while it is paused: the user asked for it.
+                        pass(watch, view, &mut known, now)?;
                     }
                     Some(request) => requests::start(request, watch.query(), sender),
                     None => {}
@@ -157,16 +158,7 @@ fn follow(
                 next = now;
             }
             Err(RecvTimeoutError::Timeout) if flow == Flow::Scan && now >= next => {
-                match watch.poll() {
-                    Ok(changes) => {
-                        let Some(snapshot) = watch.snapshot() else { continue };
-                        let gaps = known.new_among(&snapshot.gaps);
-                        let fresh = watch.is_fresh();
-                        let update = Update::Scanned { snapshot, fresh, changes: &changes, gaps: &gaps };
-                        view.show(&update, now)?;
-                    }
-                    Err(error) => view.show(&Update::Failed(&error), now)?,
-                }
+                pass(watch, view, &mut known, now)?;
                 // A closed pipe ends the loop even if nothing changes.
                 if crate::os::output_is_closed() {
                     return Err(io::ErrorKind::BrokenPipe.into());
@@ -180,6 +172,18 @@ fn follow(
             return Ok(());
         }
     }
+}
+
+/// Makes a pass and shows the result.
+fn pass(watch: &mut Watch, view: &mut impl View, known: &mut KnownGaps, now: Instant) -> io::Result<()> {
+    let changes = match watch.poll() {
+        Ok(changes) => changes,
+        Err(error) => return view.show(&Update::Failed(&error), now),
+    };
+    let Some(snapshot) = watch.snapshot() else { return Ok(()) };
+    let gaps = known.new_among(&snapshot.gaps);
+    let fresh = watch.is_fresh();
+    view.show(&Update::Scanned { snapshot, fresh, changes: &changes, gaps: &gaps }, now)
 }
 
 /// The gaps of the last scan, by subject and reason. Their counts fluctuate and do not make a gap new.

@@ -163,7 +163,7 @@ impl History {
         if counts.is_empty() {
             return Vec::new();
         }
-        let length = phrases::whole_seconds(length);
+        let length = phrases::duration(Duration::from_secs(length.as_secs()));
         let mut lines = vec![format!("{} in {length}", phrases::list_and(&counts))];
         let all = self.opened + self.closed + self.changed;
         let last = self.events.iter().rev().take(SUMMARIZED).rev();
