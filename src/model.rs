@@ -35,7 +35,7 @@ pub use gap::{
     Gap, GapDetail, GapKind, GapReason, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules,
     UnreadableReply,
 };
-pub use help::{Help, MissingRights, OpenFilesLimit, Purpose};
+pub use help::{Help, MissingRights, OpenFilesLimit, Purpose, ScanTarget};
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use names::UnknownName;

@@ -27,8 +27,8 @@ pub enum Help {
     PrivilegesOrGroup,
     /// Scan this target, or everything, with full privileges.
     PrivilegedScan {
-        /// The target: a port, a path, or an option for many.
-        target: Option<Text>,
+        /// The target. `None` for everything.
+        target: Option<ScanTarget>,
         /// The missing privileges.
         missing: MissingRights,
     },
@@ -86,6 +86,34 @@ pub enum Help {
     HangingRuntime,
     /// A phrase from a document.
     Text(Text),
+}
+
+/// What a scan with full privileges is about.
+///
+/// ```
+/// use allears::{Help, Query, ScanTarget};
+///
+/// for listener in Query::new().scan()?.listeners {
+///     if let Some(Help::PrivilegedScan { target: Some(ScanTarget::Port(port)), .. }) =
+///         listener.unseen.and_then(|unseen| unseen.help)
+///     {
+///         println!("scan port {port} as root");
+///     }
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum ScanTarget {
+    /// A port of TCP and UDP.
+    Port(u16),
+    /// A port of UDP-Lite.
+    UdpLitePort(u16),
+    /// The path or the name of a Unix socket.
+    Path(Text),
+    /// All Unix sockets.
+    AllUnix,
 }
 
 /// A limit of open files.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(in crate::os) use super::by_table::held_among;
 use crate::model::{
     Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
-    MissingRights, Protocol, Purpose, Reason, Socket, Text, Unseen,
+    MissingRights, Protocol, Purpose, Reason, ScanTarget, Socket, Text, Unseen,
 };
 use crate::os::descriptors::sys::{self as descriptors, Walk};
 use crate::os::macos_api as kernel;
@@ -78,7 +78,7 @@ fn unseen(row: &Row, held: &[Held], walked: &Walk) -> Option<Unseen> {
     let explained = |reason, help: Help, candidates| {
         Some(Unseen { reason, help: Some(help), candidates, kernel: Vec::new() })
     };
-    let target = row.socket.endpoint.port().map(Text::from_display);
+    let target = row.socket.endpoint.port().map(ScanTarget::Port);
     let sudo = Help::PrivilegedScan { target, missing: MissingRights::Privileges };
     if !held.is_empty() {
         // Another process has used it since.

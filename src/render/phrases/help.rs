@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{allears_with_rights, name_and_pid};
 use crate::model::text::acts_on_terminal;
-use crate::model::{Help, MissingRights, OpenFilesLimit, Purpose, Text};
+use crate::model::{Help, MissingRights, OpenFilesLimit, Purpose, ScanTarget, Text};
 use crate::render::escape::escape;
 
 /// Returns what would help, safe to print.
@@ -82,12 +82,14 @@ impl fmt::Display for Help {
 }
 
 /// Returns the command line that scans a target as root. A path that cannot be quoted becomes all Unix sockets.
-fn privileged_scan(target: Option<&Text>) -> Option<String> {
-    let holds = |target: &Text| target.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
+fn privileged_scan(target: Option<&ScanTarget>) -> Option<String> {
+    let holds = |path: &Text| path.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
     match target {
         None => allears_with_rights::<&str>(&[]),
-        Some(target) if holds(target) => allears_with_rights(&[target]),
-        Some(_) => allears_with_rights(&["-x"]),
+        Some(ScanTarget::Port(port)) => allears_with_rights(&[port.to_string()]),
+        Some(ScanTarget::UdpLitePort(port)) => allears_with_rights(&[format!("udplite/{port}")]),
+        Some(ScanTarget::Path(path)) if holds(path) => allears_with_rights(&[path]),
+        Some(ScanTarget::Path(_) | ScanTarget::AllUnix) => allears_with_rights(&["-x"]),
     }
 }
 
@@ -128,13 +130,16 @@ mod tests {
 
     #[test]
     fn help_is_a_command_if_it_can_be_one() {
-        let scan =
-            |target: &str, missing| Help::PrivilegedScan { target: Some(target.into()), missing }.to_string();
+        let scan = |target, missing| Help::PrivilegedScan { target: Some(target), missing }.to_string();
         let command = allears_with_rights(&["80"]).unwrap();
-        assert_eq!(scan("80", MissingRights::Privileges), command);
+        assert_eq!(scan(ScanTarget::Port(80), MissingRights::Privileges), command);
         let missing = MissingRights::Capabilities { sys_ptrace: false, dac_read_search: true };
-        assert_eq!(scan("80", missing), format!("{command} (CAP_DAC_READ_SEARCH is missing here)"));
+        assert_eq!(
+            scan(ScanTarget::Port(80), missing),
+            format!("{command} (CAP_DAC_READ_SEARCH is missing here)")
+        );
         let all = allears_with_rights(&["-x"]).unwrap();
-        assert_eq!(scan("/run/\u{1b}", MissingRights::Privileges), all);
+        assert_eq!(scan(ScanTarget::Path("/run/\u{1b}".into()), MissingRights::Privileges), all);
+        assert_eq!(scan(ScanTarget::AllUnix, MissingRights::Privileges), all);
     }
 }

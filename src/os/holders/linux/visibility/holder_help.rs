@@ -1,6 +1,6 @@
 //! The command that shows the holders of a socket.
 
-use crate::model::{Endpoint, Help, Protocol, Socket, Target, Text};
+use crate::model::{Endpoint, Help, Protocol, ScanTarget, Socket, Target, Text};
 use crate::os::linux_api::missing_rights::missing_rights;
 
 /// Returns the command that shows the holders of a socket, and the permission that is missing.
@@ -9,24 +9,22 @@ pub(super) fn help(socket: &Socket) -> Help {
     if crate::os::privileged() {
         return Help::Rights(missing);
     }
-    Help::PrivilegedScan { target: Some(argument(socket)), missing }
+    Help::PrivilegedScan { target: Some(target(socket)), missing }
 }
 
 /// Returns the target for a socket: its port, its path if that is a target, or all Unix sockets.
-fn argument(socket: &Socket) -> Text {
+fn target(socket: &Socket) -> ScanTarget {
     match &socket.endpoint {
         // A bare port means TCP and UDP.
-        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => {
-            Text::from_display(format_args!("udplite/{port}"))
-        }
-        Endpoint::Ip { port, .. } => Text::from_display(port),
+        Endpoint::Ip { port, .. } if socket.protocol == Protocol::UdpLite => ScanTarget::UdpLitePort(*port),
+        Endpoint::Ip { port, .. } => ScanTarget::Port(*port),
         Endpoint::Unix { path } => {
             let is_target = |path: &&Text| {
                 let targets =
                     path.as_str().and_then(|path| Target::parse_list(path).ok()).unwrap_or_default();
                 matches!(targets.as_slice(), [only] if only.is_unix())
             };
-            path.as_ref().filter(is_target).cloned().unwrap_or_else(|| "-x".into())
+            path.as_ref().filter(is_target).cloned().map_or(ScanTarget::AllUnix, ScanTarget::Path)
         }
     }
 }
