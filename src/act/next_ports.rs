@@ -160,7 +160,7 @@ pub(crate) fn next(options: &NextOptions, runtimes: &Runtimes) -> Result<NextPor
             Some(SkipReason::Reserved)
         } else if is_assigned(port, protocol) {
             Some(SkipReason::Assigned)
-        } else if claims.as_ref().is_some_and(|claims| claims.contains(protocol.as_str(), port)) {
+        } else if claims.as_ref().is_some_and(|claims| claims.contains(protocol, port)) {
             Some(SkipReason::Claimed)
         } else {
             refused(protocol, port)?
@@ -186,7 +186,7 @@ pub(crate) fn next(options: &NextOptions, runtimes: &Runtimes) -> Result<NextPor
     }
     // A caller that needs more ports than there are uses none of them.
     if found.ports.len() == options.count {
-        found.claimed = claims.is_some_and(|claims| claims.add(protocol.as_str(), &found.ports));
+        found.claimed = claims.is_some_and(|claims| claims.add(protocol, &found.ports));
     }
     Ok(found)
 }

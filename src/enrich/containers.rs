@@ -178,7 +178,7 @@ impl<'a> ContainerLookup<'a> {
             }
             (None, ContainerRef::Id(id, name)) => {
                 listener.container = Some(Container {
-                    runtime: "podman".into(),
+                    runtime: ContainerRuntime::Podman,
                     id: id.clone(),
                     uid: proxy_ref.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
                     name: name.clone(),

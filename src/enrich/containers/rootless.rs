@@ -7,7 +7,7 @@
 //! name of the container, and its child is the container's first process.
 
 use crate::management::proxy;
-use crate::model::{Container, Text};
+use crate::model::{Container, ContainerRuntime, Text};
 
 /// The monitor process of a container, and the container's network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) fn container(network: &Network, monitors: &[Monitor], uid: Option<u32
         several => several.iter().find(is_infra)?,
     };
     Some(Container {
-        runtime: "podman".into(),
+        runtime: ContainerRuntime::Podman,
         id: monitor.id.clone(),
         name: monitor.name.clone(),
         image: None,

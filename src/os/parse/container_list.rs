@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::model::{Compose, Container, Protocol, Text, UnreadableReply};
+use crate::model::{Compose, Container, ContainerRuntime, Protocol, Text, UnreadableReply};
 
 /// A running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +45,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, UnreadableReply> {
         let status = std::str::from_utf8(code).ok().filter(|_| is_status).and_then(|code| code.parse().ok());
         return Err(status.map_or(UnreadableReply::NoStatus, UnreadableReply::Status));
     }
-    let mut runtime = "docker";
+    let mut runtime = ContainerRuntime::Docker;
     for line in lines {
         let Some(at) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = line.split_at(at);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         match name.to_ascii_lowercase().as_slice() {
-            b"server" if value.starts_with(b"Libpod") => runtime = "podman",
-            b"libpod-api-version" => runtime = "podman",
+            b"server" if value.starts_with(b"Libpod") => runtime = ContainerRuntime::Podman,
+            b"libpod-api-version" => runtime = ContainerRuntime::Podman,
             // The request uses HTTP/1.0, so the reply must not be chunked.
             b"transfer-encoding" if !value.eq_ignore_ascii_case(b"identity") => {
                 return Err(UnreadableReply::Chunked);
@@ -67,7 +67,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, UnreadableReply> {
         }
     }
     let entries: Vec<ContainerJson> = serde_json::from_slice(body).map_err(|error| problem(&error))?;
-    Ok(entries.into_iter().map(|entry| entry.running(runtime)).collect())
+    Ok(entries.into_iter().map(|entry| entry.running(runtime.clone())).collect())
 }
 
 /// Returns what is wrong with the JSON. For a value of another type, serde_json's own message repeats the value, which is
@@ -132,7 +132,7 @@ struct Network {
 }
 
 impl ContainerJson {
-    fn running(self, runtime: &str) -> Running {
+    fn running(self, runtime: ContainerRuntime) -> Running {
         let names = self.names.unwrap_or_default();
         // A container that others link to also has a name for each link: `/other/alias`.
         let own = |name: &&String| !name.trim_start_matches('/').contains('/');
@@ -149,7 +149,7 @@ impl ContainerJson {
         addresses.dedup();
         Running {
             container: Container {
-                runtime: runtime.into(),
+                runtime,
                 id: self.id.as_str().into(),
                 uid: None,
                 name: name.map(Text::from),

@@ -13,6 +13,8 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::model::Protocol;
+
 /// How long a claim lasts.
 const LASTS: Duration = Duration::from_secs(2);
 
@@ -27,7 +29,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 pub(crate) struct PortClaims {
     file: File,
     /// The claims that have not ended: protocol, port, and the end in milliseconds since 1970.
-    claims: Vec<(String, u16, u128)>,
+    claims: Vec<(Protocol, u16, u128)>,
 }
 
 impl PortClaims {
@@ -58,14 +60,14 @@ impl PortClaims {
     }
 
     /// Returns whether another process was given this port within the last seconds.
-    pub(crate) fn contains(&self, protocol: &str, port: u16) -> bool {
-        self.claims.iter().any(|(name, claimed, _)| name == protocol && *claimed == port)
+    pub(crate) fn contains(&self, protocol: Protocol, port: u16) -> bool {
+        self.claims.iter().any(|(other, claimed, _)| *other == protocol && *claimed == port)
     }
 
     /// Adds claims and writes the file. Returns whether they were written.
-    pub(crate) fn add(mut self, protocol: &str, ports: &[u16]) -> bool {
+    pub(crate) fn add(mut self, protocol: Protocol, ports: &[u16]) -> bool {
         let end = now() + LASTS.as_millis();
-        self.claims.extend(ports.iter().map(|port| (protocol.to_owned(), *port, end)));
+        self.claims.extend(ports.iter().map(|port| (protocol, *port, end)));
         let lines: String =
             self.claims.iter().map(|(protocol, port, end)| format!("{protocol} {port} {end}\n")).collect();
         let mut write = || {
@@ -83,10 +85,10 @@ fn now() -> u128 {
 
 /// Returns the claims in a file that have not ended. A line that cannot be read is ignored, and so is a claim of a time
 /// to come: the clock was set back.
-fn parse(text: &str, now: u128) -> Vec<(String, u16, u128)> {
+fn parse(text: &str, now: u128) -> Vec<(Protocol, u16, u128)> {
     let claim = |line: &str| {
         let mut words = line.split(' ');
-        let claim = (words.next()?.to_owned(), words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let claim = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let lasts = now..=now + LASTS.as_millis();
         lasts.contains(&claim.2).then_some(claim)
     };
@@ -102,11 +104,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("allears-claims-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let first = PortClaims::lock_in(&folder).unwrap();
-        assert!(!first.contains("tcp", 3000));
-        assert!(first.add("tcp", &[3000, 3001]));
+        assert!(!first.contains(Protocol::Tcp, 3000));
+        assert!(first.add(Protocol::Tcp, &[3000, 3001]));
         let second = PortClaims::lock_in(&folder).unwrap();
-        assert!(second.contains("tcp", 3000) && second.contains("tcp", 3001));
-        assert!(!second.contains("udp", 3000) && !second.contains("tcp", 3002));
+        assert!(second.contains(Protocol::Tcp, 3000) && second.contains(Protocol::Tcp, 3001));
+        assert!(!second.contains(Protocol::Udp, 3000) && !second.contains(Protocol::Tcp, 3002));
         drop(second);
         std::fs::remove_dir_all(&folder).unwrap();
     }
@@ -114,6 +116,6 @@ mod tests {
     #[test]
     fn claims_that_ended_or_cannot_be_read_are_ignored() {
         let text = "tcp 3000 10500\ntcp 3001 9999\nudp 53 x\n\u{fffd}\ntcp 70000 10500\ntcp 3002 99999\n";
-        assert_eq!(parse(text, 10_000), [("tcp".to_owned(), 3000, 10_500)]);
+        assert_eq!(parse(text, 10_000), [(Protocol::Tcp, 3000, 10_500)]);
     }
 }

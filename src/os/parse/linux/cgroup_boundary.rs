@@ -5,19 +5,22 @@
 use crate::model::{Container, ContainerRuntime, Text};
 
 /// The prefixes of the names of containers' cgroups, by runtime; the id follows.
-const PREFIXES: [(&[u8], &str); 6] = [
-    (b"docker-", "docker"),
+const PREFIXES: [(&[u8], ContainerRuntime); 6] = [
+    (b"docker-", ContainerRuntime::Docker),
     // Not `libpod-conmon-`: that is podman's monitor outside of the container.
-    (b"libpod-payload-", "podman"),
-    (b"libpod-", "podman"),
-    (b"cri-containerd-", "containerd"),
-    (b"nerdctl-", "containerd"),
-    (b"crio-", "cri-o"),
+    (b"libpod-payload-", ContainerRuntime::Podman),
+    (b"libpod-", ContainerRuntime::Podman),
+    (b"cri-containerd-", ContainerRuntime::Containerd),
+    (b"nerdctl-", ContainerRuntime::Containerd),
+    (b"crio-", ContainerRuntime::CriO),
 ];
 
 /// Cgroups whose children are named by a container's id alone: `/docker/ID`.
-const PARENTS: [(&[u8], &str); 3] =
-    [(b"docker", "docker"), (b"actions_job", "docker"), (b"k8s.io", "containerd")];
+const PARENTS: [(&[u8], ContainerRuntime); 3] = [
+    (b"docker", ContainerRuntime::Docker),
+    (b"actions_job", ContainerRuntime::Docker),
+    (b"k8s.io", ContainerRuntime::Containerd),
+];
 
 /// The part of a path at which a container begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +79,7 @@ const ENGINES: [&[u8]; 13] = [
 /// Returns the container whose cgroup has this name below these parents.
 fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
     let parent = above.last().copied().unwrap_or_default();
-    let of = |runtime: &str, id: &[u8]| Some(named(runtime, id, None));
+    let of = |runtime: ContainerRuntime, id: &[u8]| Some(named(runtime, id, None));
     let whole = part.strip_suffix(b".scope").unwrap_or(part);
     for (prefix, runtime) in PREFIXES {
         if let Some(id) = whole.strip_prefix(prefix).filter(|id| is_id(id)) {
@@ -86,24 +89,24 @@ fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
     // `SLICE:RUNTIME:ID` is meant for systemd; a runtime that does not use systemd creates a cgroup of that name.
     let mut fields = part.rsplitn(3, |byte| *byte == b':');
     if let (Some(id), Some(prefix), Some(_)) = (fields.next(), fields.next(), fields.next()) {
-        let runtime = PREFIXES.iter().find(|(known, _)| known.strip_suffix(b"-") == Some(prefix));
+        let runtime = PREFIXES.into_iter().find(|(known, _)| known.strip_suffix(b"-") == Some(prefix));
         if let Some((_, runtime)) = runtime.filter(|_| is_id(id)) {
             return of(runtime, id);
         }
     }
     if is_id(part) {
-        if let Some((_, runtime)) = PARENTS.iter().find(|(known, _)| *known == parent) {
+        if let Some((_, runtime)) = PARENTS.into_iter().find(|(known, _)| *known == parent) {
             return of(runtime, part);
         }
         if above.iter().any(|part| is_pods(part)) {
-            return of("kubernetes", part);
+            return of(ContainerRuntime::Kubernetes, part);
         }
         if above.first() == Some(&&b"ecs"[..]) {
-            return of("docker", part);
+            return of(ContainerRuntime::Docker, part);
         }
     }
     if parent == b"buildkit" && part.len() >= 10 && part.iter().all(u8::is_ascii_alphanumeric) {
-        return of("buildkit", part);
+        return of(ContainerRuntime::Buildkit, part);
     }
     let lxc = if parent == b"lxc" || parent == b"lxc.payload" {
         Some(part)
@@ -111,26 +114,18 @@ fn container_named(part: &[u8], above: &[&[u8]]) -> Option<Container> {
         part.strip_prefix(b"lxc.payload.").filter(|name| !name.is_empty())
     };
     if let Some(name) = lxc {
-        return Some(named("lxc", name, Some(name.into())));
+        return Some(named(ContainerRuntime::Lxc, name, Some(name.into())));
     }
     let name = nspawn(part)?;
     // libvirt registers virtual machines here as well, whose sockets are those of their emulator.
     if name.starts_with(b"qemu-") {
         return None;
     }
-    Some(named("systemd-nspawn", &name, Some(name.as_slice().into())))
+    Some(named(ContainerRuntime::Nspawn, &name, Some(name.as_slice().into())))
 }
 
-fn named(runtime: &str, id: &[u8], name: Option<Text>) -> Container {
-    Container {
-        runtime: runtime.into(),
-        id: id.into(),
-        uid: None,
-        name,
-        image: None,
-        port: None,
-        compose: None,
-    }
+fn named(runtime: ContainerRuntime, id: &[u8], name: Option<Text>) -> Container {
+    Container { runtime, id: id.into(), uid: None, name, image: None, port: None, compose: None }
 }
 
 /// Returns whether a name is an id as Docker, Podman, containerd and CRI-O make it: 64 hexadecimal digits.

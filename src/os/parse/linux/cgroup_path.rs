@@ -5,7 +5,7 @@
 //! of that user's manager. Cgroups below a unit belong to the user to whom it was delegated, who chooses their names
 //! freely.
 
-use crate::model::{Container, Service};
+use crate::model::{Container, Service, ServiceManager, ServiceScope};
 use crate::os::parse::linux::cgroup_boundary;
 use crate::os::parse::linux::cgroup_boundary::Boundary;
 use crate::os::parse::unit_name;
@@ -100,9 +100,9 @@ fn service(
         return None;
     }
     Some(Service {
-        manager: "systemd".into(),
+        manager: ServiceManager::Systemd,
         name: name.into(),
-        scope: if uid.is_some() { "user" } else { "system" }.into(),
+        scope: if uid.is_some() { ServiceScope::User } else { ServiceScope::System },
         uid,
         activates: None,
     })

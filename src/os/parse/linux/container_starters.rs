@@ -4,7 +4,7 @@
 //! Observed with containerd 1.6 and 1.7 (`ctr run`), conmon 2.1 and systemd-nspawn 252: the container's processes are
 //! children of the process that runs it, which stays outside of the container.
 
-use crate::model::{Container, Text};
+use crate::model::{Container, ContainerRuntime, Text};
 
 /// Returns the container that a process runs. `uid` is the user that the process runs as.
 pub(in crate::os) fn runs(name: &[u8], command: &[Text], uid: Option<u32>) -> Option<Container> {
@@ -26,9 +26,9 @@ pub(in crate::os) fn may_run(name: &[u8]) -> bool {
 fn from_shim(command: &[Text]) -> Option<Container> {
     let id = value(command, &[b"-id", b"--id"])?;
     let runtime = match value(command, &[b"-namespace", b"--namespace"])? {
-        b"moby" => "docker",
+        b"moby" => ContainerRuntime::Docker,
         b"k8s.io" => return None,
-        _ => "containerd",
+        _ => ContainerRuntime::Containerd,
     };
     // The name that ctr(8) gives a container is its id; nerdctl and Docker make ids of 64 digits.
     let is_digits = id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit);
@@ -39,7 +39,7 @@ fn from_conmon(command: &[Text], uid: Option<u32>) -> Option<Container> {
     let id = value(command, &[b"-c", b"--cid"])?;
     let name = value(command, &[b"-n", b"--name"]);
     let is_crio = command.iter().any(|word| word.as_bytes().windows(4).any(|part| part == b"crio"));
-    let runtime = if is_crio { "cri-o" } else { "podman" };
+    let runtime = if is_crio { ContainerRuntime::CriO } else { ContainerRuntime::Podman };
     container(runtime, id, name, uid.filter(|uid| *uid != 0))
 }
 
@@ -72,7 +72,7 @@ fn from_nspawn(command: &[Text]) -> Option<Container> {
         }
         (None, None) => return None,
     };
-    container("systemd-nspawn", name, Some(name), None)
+    container(ContainerRuntime::Nspawn, name, Some(name), None)
 }
 
 /// Returns the option of systemd-nspawn in a word that names a machine, a folder or an image, and its value, which is
@@ -99,9 +99,14 @@ fn value<'a>(command: &'a [Text], names: &[&[u8]]) -> Option<&'a [u8]> {
     words.next()
 }
 
-fn container(runtime: &str, id: &[u8], name: Option<&[u8]>, uid: Option<u32>) -> Option<Container> {
+fn container(
+    runtime: ContainerRuntime,
+    id: &[u8],
+    name: Option<&[u8]>,
+    uid: Option<u32>,
+) -> Option<Container> {
     (!id.is_empty()).then(|| Container {
-        runtime: runtime.into(),
+        runtime,
         id: id.into(),
         uid,
         name: name.filter(|name| !name.is_empty()).map(Text::from),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Process, Service, Text};
+use crate::model::{Process, Service, ServiceManager, ServiceScope, Text};
 
 const POINTER: usize = size_of::<usize>();
 /// `ENUM_SERVICE_STATUS_PROCESSW`: two pointers to names, and the nine numbers of `SERVICE_STATUS_PROCESS`.
@@ -77,9 +77,9 @@ fn is_host(process: &Process) -> bool {
 /// Returns the service of this name.
 pub(in crate::os) fn service(name: &Text) -> Service {
     Service {
-        manager: "windows".into(),
+        manager: ServiceManager::Windows,
         name: name.clone(),
-        scope: "system".into(),
+        scope: ServiceScope::System,
         uid: None,
         activates: None,
     }

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::systemd::{Connection, ListeningUnit, Manager};
 use super::unit_files;
-use crate::model::{DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, Socket, Text};
+use crate::model::{
+    DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, ServiceManager, ServiceScope,
+    Socket, Text,
+};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 
 /// The timeout for all requests to all managers.
@@ -78,10 +81,10 @@ impl Managers {
 
 fn service(manager: Manager, unit: Text) -> Service {
     let (scope, uid) = match manager {
-        Manager::System => ("system", None),
-        Manager::User(uid) => ("user", Some(uid)),
+        Manager::System => (ServiceScope::System, None),
+        Manager::User(uid) => (ServiceScope::User, Some(uid)),
     };
-    Service { manager: "systemd".into(), name: unit, scope: scope.into(), uid, activates: None }
+    Service { manager: ServiceManager::Systemd, name: unit, scope, uid, activates: None }
 }
 
 /// Returns the manager that a process is.

@@ -6,7 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, Service, Text};
+use crate::model::{
+    Gap, GapDetail, GapKind, GapReason, Process, Service, ServiceManager, ServiceScope, Text,
+};
 use crate::os::parse::{launchd, launchd_jobs};
 use crate::os::services::{IsServicePort, ServiceFacts, ServiceQuery, SocketService};
 use crate::os::users;
@@ -56,9 +58,9 @@ pub(in crate::os) fn services_of(
 /// Returns a job as a service, of the system or of a user.
 fn job(label: &Text, of_system: bool) -> Service {
     Service {
-        manager: "launchd".into(),
+        manager: ServiceManager::Launchd,
         name: label.clone(),
-        scope: if of_system { "system" } else { "user" }.into(),
+        scope: if of_system { ServiceScope::System } else { ServiceScope::User },
         uid: None,
         activates: None,
     }
