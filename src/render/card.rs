@@ -86,10 +86,13 @@ struct Card<'a> {
 
 impl Card<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let answer = self.answer();
-        let painted = match answer.split_once(" on ") {
-            Some((subject, rest)) if self.options.width.is_none_or(|width| answer.width() <= width) => {
-                format!("{} on {rest}", self.options.palette.paint(TextRole::Subject, subject))
+        let rest = self.answer();
+        let socket = &self.listener.socket;
+        let port = socket.endpoint.port().map(|port| format!("{port}/{}", socket.protocol.as_str()));
+        let answer = port.as_ref().map_or_else(|| rest.clone(), |port| format!("{port} on {rest}"));
+        let painted = match port {
+            Some(port) if self.options.width.is_none_or(|width| answer.width() <= width) => {
+                format!("{} on {rest}", self.options.palette.paint(TextRole::Subject, port))
             }
             _ => wrap(&answer, self.options.width.unwrap_or(usize::MAX)).join("\n"),
         };
@@ -100,7 +103,7 @@ impl Card<'_> {
         Ok(())
     }
 
-    /// Returns the first line: `10309/tcp on 127.0.0.1 is held by node (pid 4121, dev)`.
+    /// Returns the first line, from the address on: `127.0.0.1 is held by node (pid 4121, dev)`.
     fn answer(&self) -> String {
         let socket = &self.listener.socket;
         let phrase = |one: &EqualSockets<'_>| match one.count {
@@ -109,7 +112,7 @@ impl Card<'_> {
         };
         let addresses: Vec<String> = self.group.iter().map(phrase).collect();
         let subject = match socket.endpoint.port() {
-            Some(port) => format!("{port}/{} on {}", socket.protocol.as_str(), phrases::list_and(&addresses)),
+            Some(_) => phrases::list_and(&addresses),
             // The requested name, even if the socket was bound by another one.
             None => socket.other_paths.first().map_or_else(|| phrases::list_and(&addresses), escape),
         };

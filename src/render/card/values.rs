@@ -40,8 +40,7 @@ pub(super) fn store_line(store: &DescriptorStore, current_user: &CurrentUser) ->
 
 /// Returns the value of `container`.
 pub(super) fn container_line(container: &Container) -> String {
-    let of_pod = phrases::container_or_pod(container);
-    let name = of_pod.strip_prefix("container ").unwrap_or(&of_pod);
+    let name = phrases::name_or_pod(container);
     let image =
         container.image.as_ref().map_or_else(String::new, |image| format!(", image {}", escape(image)));
     let port = container.port.map_or_else(String::new, |port| format!(", port {port} inside"));

@@ -21,6 +21,15 @@ pub(crate) fn container_or_pod(container: &Container) -> String {
     }
 }
 
+/// Returns what [`container_or_pod`] does, with the kind for a pod alone: `web-1`, `pod 3a2b1c0d9e8f`.
+#[cfg(feature = "cli")]
+pub(crate) fn name_or_pod(container: &Container) -> String {
+    match pod(container) {
+        Some(_) => container_or_pod(container),
+        None => self::container(container),
+    }
+}
+
 /// Returns the pod that an infra container stands for.
 #[cfg(feature = "cli")]
 pub(crate) fn pod(container: &Container) -> Option<Text> {

@@ -73,7 +73,7 @@ pub(crate) use unseen::{unseen_ends, unseen_evidence};
 pub(crate) use {
     address::{NO_FILE, address, address_phrase, is_exposed, path_content, reach},
     connection::{clients, connection},
-    container::{container, pod},
+    container::{container, name_or_pod, pod},
     gap::gap,
     kernel::kernel_releases,
     listener::{
