@@ -25,7 +25,7 @@ pub use free::{
     FreeStepReason, FreedStep, Restarter, free,
 };
 pub use next_ports::{NextOptions, NextPorts, SkipReason, SkippedPort, next_ports};
-pub use release::{StepAction, StepResult};
+pub use release::{StepAction, StepFailure, StepResult};
 pub use wait::{WaitAttempt, WaitFor};
 pub use wait_for::{WaitOptions, WaitResult, wait, wait_many};
 pub use watch::{Watch, watch};

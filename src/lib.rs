@@ -110,19 +110,19 @@ mod verdict;
 pub use act::{
     FreeObstacle, FreeOptions, FreeOutcome, FreePlan, FreeRefusal, FreeRefusalReason, FreeRestart, FreeStep,
     FreeStepReason, FreedStep, NextOptions, NextPorts, Restarter, SkipReason, SkippedPort, StepAction,
-    StepResult, WaitAttempt, WaitFor, WaitOptions, WaitResult, Watch, free, next_ports,
+    StepFailure, StepResult, WaitAttempt, WaitFor, WaitOptions, WaitResult, Watch, free, next_ports,
     probe::probe_listeners, wait, wait_many, watch, why,
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
-pub use management::{Via as FreeVia, kernel_socket::ReleaseEffect};
+pub use management::{RestarterKind, Via as FreeVia, kernel_socket::ReleaseEffect};
 pub use model::{
     BpfStep, BpfUnavailable, Call, Candidate, Compose, Condition, Confinement, Connection, Container,
     ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence, Exposure,
     Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead,
     Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
     NetshList, NftablesRule, NotAsked, Note, OpenFilesLimit, OpenService, Parent, PathContent, PathTarget,
-    Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason,
+    Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, ScanTarget,
     SecurityModule, Selection, Service, ServiceManager, ServiceScope, SilentRuntime, Snapshot, Socket,
     Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError, Text,
     UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen, UserName,

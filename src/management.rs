@@ -11,7 +11,8 @@ pub(crate) mod suspension;
 #[cfg(test)]
 pub(crate) mod test_support;
 
-use restart::{HolderKind, RestarterKind};
+use restart::HolderKind;
+pub use restart::RestarterKind;
 use std::collections::BTreeMap;
 
 use crate::model::names::names_without_serde;

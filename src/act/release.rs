@@ -2,12 +2,13 @@
 //! plan was made, or that no longer holds the port. A port is free if a bind succeeds, no socket has it, and nothing
 //! forwards it.
 
+mod command;
 mod settle;
 mod step;
+mod step_failure;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
@@ -17,17 +18,17 @@ use super::hindrance::hindrance;
 use super::prepare::Prepared;
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
-use crate::os::{self, EndSignal, Row};
+use crate::os::{EndSignal, Row};
 use crate::plan::{Action, Forwarding, Plan, Restart, Step, StepReason};
 use crate::scan::port_sockets;
 use crate::verdict::{Advice, Hindrance, VerdictReason};
+use command::run;
 use settle::{late_restart, settled};
 pub use step::{StepAction, StepResult};
+pub use step_failure::StepFailure;
 
 /// How long a killed process may take to end.
 const AFTER_KILL: Duration = Duration::from_secs(2);
-/// How long a manager's command may take. docker(1) gives a container ten seconds before it kills it.
-const LONGEST_COMMAND: Duration = Duration::from_secs(60);
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +103,7 @@ pub(crate) struct DoneStep {
     pub(crate) name: Text,
     pub(crate) action: StepAction,
     pub(crate) result: StepResult,
-    pub(crate) error: Option<String>,
+    pub(crate) error: Option<StepFailure>,
 }
 
 /// The state of a port at one moment.
@@ -224,7 +225,12 @@ pub(crate) fn carry_out(
 
 /// Sends a signal to the process of a step. `holds` is whether it still holds the port, or is in the plan for another
 /// reason.
-fn signal(prepared: &Prepared, step: &Step, holds: bool, signal: EndSignal) -> (StepResult, Option<String>) {
+fn signal(
+    prepared: &Prepared,
+    step: &Step,
+    holds: bool,
+    signal: EndSignal,
+) -> (StepResult, Option<StepFailure>) {
     let sent = prepared.handles.with(step.process.id, |handle| match handle {
         None => Ok(StepResult::Gone),
         Some(handle) if handle.has_ended() => Ok(StepResult::Gone),
@@ -234,44 +240,14 @@ fn signal(prepared: &Prepared, step: &Step, holds: bool, signal: EndSignal) -> (
             false => StepResult::Gone,
         }),
     });
-    sent.map_or_else(|error| (StepResult::Failed, Some(error.to_string())), |result| (result, None))
+    sent.map_or_else(|error| (StepResult::Failed, Some(error.into())), |result| (result, None))
 }
 
-fn result_of(done: std::io::Result<bool>) -> (StepResult, Option<String>) {
+fn result_of(done: Result<bool, StepFailure>) -> (StepResult, Option<StepFailure>) {
     match done {
         Ok(true) => (StepResult::Running, None),
         Ok(false) => (StepResult::Gone, None),
-        Err(error) => (StepResult::Failed, Some(error.to_string())),
-    }
-}
-
-/// Runs a manager's command, which the user requested with `--via`, from the system's own folders, and waits for its end.
-fn run(command: &[Text]) -> std::io::Result<()> {
-    let other = std::io::Error::other::<String>;
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let name = program.to_string_lossy().into_owned();
-    let Some(path) = os::system_program(&name) else {
-        return Err(other(format!("{name} is in none of the system's own folders")));
-    };
-    let arguments = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
-    let mut child = Command::new(path)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let until = Instant::now() + LONGEST_COMMAND;
-    let mut backoff = Backoff::new();
-    loop {
-        match child.try_wait()? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(other(format!("{name} ended with {status}"))),
-            // It keeps running: the manager may still need it.
-            None if Instant::now() >= until => {
-                return Err(other(format!("{name} still runs after {} s", LONGEST_COMMAND.as_secs())));
-            }
-            None => backoff.pause(until.saturating_duration_since(Instant::now())),
-        }
+        Err(failure) => (StepResult::Failed, Some(failure)),
     }
 }
 

@@ -15,12 +15,27 @@ mod roles;
 mod service_folder;
 mod shell_loop;
 mod supervisord;
+names! { RestarterKind, "kind of restarter":
+    Runit => "runit",
+    S6 => "s6",
+    Daemontools => "daemontools",
+    Openrc => "openrc",
+    Supervisord => "supervisord",
+    Circus => "circus",
+    Pm2 => "pm2",
+    ShellLoop => "shell-loop",
+    FileWatcher => "file-watcher",
+    ServerMaster => "server-master",
+    ProcessManager => "process-manager",
+}
+
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::model::names::names;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 pub(crate) use held::{HeldFor, HolderKind, holds_for_others, stop_for_port};
@@ -53,8 +68,19 @@ pub(crate) struct Restarter {
 }
 
 /// The kinds of programs that restart others.
+///
+/// ```
+/// use allears::{FreeOptions, Restarter, RestarterKind, Target};
+///
+/// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
+///     let by_loop = |by: &Restarter| matches!(by, Restarter::Process { kind: RestarterKind::ShellLoop, .. });
+///     println!("a loop starts it again: {}", plan.restarts().iter().any(|restart| by_loop(&restart.by)));
+/// }
+/// # Ok::<(), allears::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RestarterKind {
+#[non_exhaustive]
+pub enum RestarterKind {
     /// runsv of runit.
     Runit,
     /// s6-supervise.

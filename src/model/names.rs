@@ -129,8 +129,8 @@ mod tests {
     use crate::act::{FreeRefusalReason, FreeStepReason, SkipReason, StepAction, StepResult, WaitFor};
     use crate::bind_attempt::Overlap;
     use crate::compare::{ChangeKind, Difference};
-    use crate::management::Via;
     use crate::management::kernel_socket::ReleaseEffect;
+    use crate::management::{RestarterKind, Via};
     use crate::model::{
         BpfStep, Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
         KernelSocketKind, OpenService, PathContent, PathTarget, ProbeOutcome, Protocol, Purpose, Reader,
@@ -184,6 +184,7 @@ mod tests {
             Reason,
             ProxyPurpose,
             ReleaseEffect,
+            RestarterKind,
             ShareOption,
             SharedBy,
             SkipReason,

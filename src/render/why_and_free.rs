@@ -268,7 +268,7 @@ pub(crate) fn hints(plan: &Plan, outcome: &ReleaseOutcome) -> Vec<String> {
 
 fn step_line(done: &DoneStep) -> String {
     let who = phrases::name_and_pid(&done.name, done.pid);
-    let text = match done.error.as_deref() {
+    let text = match &done.error {
         Some(error) => format!("{}: {error}", done.result.as_str()),
         None => done.result.as_str().to_owned(),
     };

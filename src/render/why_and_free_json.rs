@@ -92,7 +92,7 @@ struct FreeJson<'a> {
     refused: Vec<String>,
     /// For a refused plan: the commands, as words, that free the port instead.
     instead: Vec<Vec<String>>,
-    done: Vec<DoneStepJson<'a>>,
+    done: Vec<DoneStepJson>,
     /// Whether it is free at the end. `null` if that could not be determined.
     free: Option<bool>,
     came_back: bool,
@@ -116,12 +116,12 @@ struct StepJson<'a> {
 }
 
 #[derive(Serialize)]
-struct DoneStepJson<'a> {
+struct DoneStepJson {
     pid: u32,
     name: String,
     action: &'static str,
     result: &'static str,
-    error: Option<&'a str>,
+    error: Option<String>,
 }
 
 pub(super) fn target_json(target: &BindTarget) -> TargetJson {
@@ -152,13 +152,13 @@ fn step(step: &Step) -> StepJson<'_> {
     }
 }
 
-fn done(done: &DoneStep) -> DoneStepJson<'_> {
+fn done(done: &DoneStep) -> DoneStepJson {
     DoneStepJson {
         pid: done.pid,
         name: done.name.to_string_lossy().into_owned(),
         action: done.action.as_str(),
         result: done.result.as_str(),
-        error: done.error.as_deref(),
+        error: done.error.as_ref().map(ToString::to_string),
     }
 }
 

@@ -4,17 +4,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::FreeRestart;
-use crate::act::release::{self, StepAction, StepResult};
+use crate::act::release::{self, StepAction, StepFailure, StepResult};
 use crate::model::{ErrorName, Gap, Listener, Text};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
 /// What came of carrying out a [`FreePlan`](crate::FreePlan).
 ///
-/// ```no_run
+/// ```
 /// use allears::{FreeOptions, Target};
 ///
 /// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
-///     println!("free: {:?}", plan.run()?.is_free());
+///     // The plan for a free port has no steps, and ends nothing.
+///     if plan.steps().is_empty() {
+///         println!("free: {:?}", plan.run()?.is_free());
+///     }
 /// }
 /// # Ok::<(), allears::Error>(())
 /// ```
@@ -46,12 +49,15 @@ impl FreeOutcome {
 
 /// Why a port is not free, or not known to be.
 ///
-/// ```no_run
-/// use allears::{FreeOptions, Target};
+/// ```
+/// use allears::{FreeObstacle, FreeOptions, Target};
 ///
 /// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
-///     if let Some(allears::FreeObstacle::Held) = plan.run()?.obstacle {
-///         println!("still held");
+///     // The plan for a free port has no steps, and ends nothing.
+///     if plan.steps().is_empty()
+///         && let Some(FreeObstacle::Answered(address)) = plan.run()?.obstacle
+///     {
+///         println!("something answers at {address}");
 ///     }
 /// }
 /// # Ok::<(), allears::Error>(())
@@ -87,12 +93,15 @@ pub enum FreeObstacle {
 
 /// What was done to a process.
 ///
-/// ```no_run
+/// ```
 /// use allears::{FreeOptions, Target};
 ///
 /// for plan in allears::free(&Target::port(10309)?, &FreeOptions::new())? {
-///     for step in plan.run()?.done {
-///         println!("{} {}: {}", step.action, step.pid, step.result);
+///     // The plan for a free port has no steps, and ends nothing.
+///     if plan.steps().is_empty() {
+///         for step in plan.run()?.done {
+///             println!("{} {}: {}", step.action, step.pid, step.result);
+///         }
 ///     }
 /// }
 /// # Ok::<(), allears::Error>(())
@@ -108,8 +117,8 @@ pub struct FreedStep {
     pub action: StepAction,
     /// What became of it.
     pub result: StepResult,
-    /// What the operating system or the manager reported, if it failed.
-    pub error: Option<String>,
+    /// Why it failed, if it did.
+    pub error: Option<StepFailure>,
 }
 
 impl From<release::DoneStep> for FreedStep {

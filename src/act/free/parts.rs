@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::management::RestarterKind;
 use crate::model::names::names_without_serde;
 use crate::model::{Container, Process, ProcessId, Service, Text};
 use crate::plan::{PlanRefusal, Restart, RestartedBy};
@@ -169,7 +170,10 @@ pub enum Restarter {
     /// The engine of this container.
     Container(Container),
     /// A process, such as a supervisor or a loop in a shell.
+    #[non_exhaustive]
     Process {
+        /// The kind of program.
+        kind: RestarterKind,
         /// The process.
         id: ProcessId,
         /// Its name.
@@ -183,7 +187,9 @@ impl From<&Restart> for FreeRestart {
             RestartedBy::Unit(service) => Restarter::Service(service.clone()),
             RestartedBy::SocketUnit(unit) => Restarter::SocketUnit(unit.clone()),
             RestartedBy::Engine(container) => Restarter::Container(container.clone()),
-            RestartedBy::Process { id, name, .. } => Restarter::Process { id: *id, name: name.clone() },
+            RestartedBy::Process { kind, id, name } => {
+                Restarter::Process { kind: *kind, id: *id, name: name.clone() }
+            }
         };
         FreeRestart { by, delay: restart.delay, certain: restart.certain }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{container_or_pod, name_and_pid};
-use crate::act::{FreeObstacle, Restarter};
+use crate::act::{FreeObstacle, Restarter, StepFailure};
 use crate::model::Text;
 use crate::render::escape::escape;
 
@@ -43,6 +43,24 @@ impl fmt::Display for FreeObstacle {
     }
 }
 
+/// Writes the phrase for why a step failed. It may contain control characters.
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StepFailure::NotInstalled { program } => {
+                write!(f, "{} is in none of the system's own folders", program.to_string_lossy())
+            }
+            StepFailure::Status { program, status } => {
+                write!(f, "{} ended with {status}", program.to_string_lossy())
+            }
+            StepFailure::Timeout { program, limit } => {
+                write!(f, "{} still runs after {} s", program.to_string_lossy(), limit.as_secs())
+            }
+            StepFailure::System(message) => f.write_str(&message.to_string_lossy()),
+        }
+    }
+}
+
 /// The name of what restarts a process, with its kind. It is escaped.
 impl fmt::Display for Restarter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +68,7 @@ impl fmt::Display for Restarter {
             Restarter::Service(service) => write!(f, "service {}", escape(&service.name)),
             Restarter::SocketUnit(unit) => write!(f, "socket unit {}", escape(unit)),
             Restarter::Container(container) => f.write_str(&container_or_pod(container)),
-            Restarter::Process { id, name } => f.write_str(&name_and_pid(name, id.pid)),
+            Restarter::Process { id, name, .. } => f.write_str(&name_and_pid(name, id.pid)),
         }
     }
 }
