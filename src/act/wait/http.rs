@@ -1,7 +1,7 @@
 //! One HTTP/1.1 GET, of whose answer only the status is read.
 //!
 //! Written here because an HTTP client is a heavy dependency for one status line. It follows no redirect, reads no body
-//! and stores nothing. The functions on bytes are pure.
+//! and stores nothing. `os::parse::http` parses the answer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,9 +9,8 @@ use std::time::Instant;
 
 use super::pass::WaitAttempt;
 use crate::model::text::visible;
+use crate::os::parse::http::{FirstBytes, final_status};
 
-/// The longest status line. A longer one is not HTTP.
-const LONGEST_LINE: usize = 1024;
 /// The most bytes that are read. Only interim answers (103 Early Hints) have a status line that is not in the first read.
 const MOST_BYTES: usize = 16 * 1024;
 
@@ -73,11 +72,11 @@ pub(super) fn get(mut stream: &TcpStream, port: u16, path: &HttpPath, deadline: 
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return failed(sent.err().map_or(error.kind(), |error| error.kind())),
         }
-        match answered(&answer) {
-            Answered::Status(status) => return WaitAttempt::Status(status),
-            Answered::NotHttp => return WaitAttempt::NotHttp,
-            Answered::Incomplete if answer.len() > MOST_BYTES => return WaitAttempt::NotHttp,
-            Answered::Incomplete => {}
+        match final_status(&answer) {
+            FirstBytes::Status(status) => return WaitAttempt::Status(status),
+            FirstBytes::NotHttp => return WaitAttempt::NotHttp,
+            FirstBytes::Incomplete if answer.len() > MOST_BYTES => return WaitAttempt::NotHttp,
+            FirstBytes::Incomplete => {}
         }
     }
 }
@@ -93,82 +92,9 @@ fn limit(stream: &TcpStream, deadline: Instant) -> std::io::Result<()> {
     stream.set_write_timeout(Some(left))
 }
 
-/// What the first bytes of an answer are.
-#[derive(Debug, PartialEq, Eq)]
-enum Answered {
-    Status(u16),
-    Incomplete,
-    NotHttp,
-}
-
-/// Reads the status line. Interim answers (1xx, except 101 Switching Protocols) are skipped.
-fn answered(mut bytes: &[u8]) -> Answered {
-    loop {
-        const BEGIN: &[u8] = b"HTTP/1.";
-        if !bytes.iter().zip(BEGIN).all(|(byte, wanted)| byte == wanted) {
-            return Answered::NotHttp;
-        }
-        let Some(end) = bytes.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') else {
-            return if bytes.len() < LONGEST_LINE { Answered::Incomplete } else { Answered::NotHttp };
-        };
-        let line = bytes.get(..end).unwrap_or_default();
-        let Some(status) = status(line.strip_suffix(b"\r").unwrap_or(line)) else {
-            return Answered::NotHttp;
-        };
-        if !(100..200).contains(&status) || status == 101 {
-            return Answered::Status(status);
-        }
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return Answered::Incomplete;
-        };
-        bytes = bytes.get(end + 4..).unwrap_or_default();
-    }
-}
-
-/// Returns the status of a line such as `HTTP/1.1 200 OK`.
-fn status(line: &[u8]) -> Option<u16> {
-    let rest = line.strip_prefix(b"HTTP/1.")?;
-    let [b'0'..=b'9', b' ', digits @ ..] = rest else { return None };
-    let (digits, rest) = digits.split_at_checked(3)?;
-    if !digits.iter().all(u8::is_ascii_digit) || !matches!(rest, [] | [b' ', ..]) {
-        return None;
-    }
-    let status: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (status >= 100).then_some(status)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn status_lines() {
-        for (bytes, wanted) in [
-            (&b"HTTP/1.1 200 OK\r\n"[..], Answered::Status(200)),
-            (b"HTTP/1.0 404\n", Answered::Status(404)),
-            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n", Answered::Status(302)),
-            (b"HTTP/1.1 101 Switching Protocols\r\n", Answered::Status(101)),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 500 No\r\n", Answered::Status(500)),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n", Answered::Incomplete),
-            (b"HTTP/1.1 100 Continue\r\n\r\n", Answered::Incomplete),
-            (b"", Answered::Incomplete),
-            (b"HTT", Answered::Incomplete),
-            (b"HTTP/1.1 200 O", Answered::Incomplete),
-            (b"HTTP/2 200\r\n", Answered::NotHttp),
-            (b"HTTP/1.1 20\r\n", Answered::NotHttp),
-            (b"HTTP/1.1 2000 OK\r\n", Answered::NotHttp),
-            (b"HTTP/1.1 099 OK\r\n", Answered::NotHttp),
-            (b"HTTP/1.1  200 OK\r\n", Answered::NotHttp),
-            (b"SSH-2.0-OpenSSH_9.6\r\n", Answered::NotHttp),
-            (b"\x15\x03\x01\x00\x02\x02\x50", Answered::NotHttp),
-        ] {
-            assert_eq!(answered(bytes), wanted, "{}", bytes.escape_ascii());
-        }
-        let endless = [b"HTTP/1.1 200 ".as_slice(), &[b'a'; LONGEST_LINE]].concat();
-        assert_eq!(answered(&endless), Answered::NotHttp);
-    }
 
     #[test]
     fn paths() {
@@ -177,24 +103,6 @@ mod tests {
         }
         for wrong in ["", "health", "http://x/", "/a b", "/a\tb", "/a\r\nX: y", "/\u{7f}", "/\u{a0}"] {
             assert!(HttpPath::parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = answered(&bytes);
-            let begun = [b"HTTP/1.1 1".as_slice(), &bytes].concat();
-            let _ = answered(&begun);
-        }
-
-        #[test]
-        fn more_bytes_do_not_change_an_answer(text in "HTTP/1\\.[01] [1-5][0-9]{2}( OK)?\r\n[a-z\r\n]{0,20}") {
-            let whole = answered(text.as_bytes());
-            for end in 0..text.len() {
-                let part = answered(&text.as_bytes()[..end]);
-                prop_assert!(part == whole || part == Answered::Incomplete);
-            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::http::{self, StatusLineError};
 use crate::model::{Compose, Container, ContainerRuntime, Protocol, Text, UnreadableReply};
 
 /// A running container.
@@ -32,25 +33,17 @@ pub(crate) struct Published {
 
 /// Returns the containers in a reply, or why it cannot be read.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Running>, UnreadableReply> {
-    let (head, body) = split(bytes).ok_or(UnreadableReply::EndlessHeader)?;
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let status = lines.next().unwrap_or_default();
-    let mut words = status.split(|byte| *byte == b' ');
-    let (version, code) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if !version.starts_with(b"HTTP/1.") {
-        return Err(UnreadableReply::NotHttp);
-    }
-    if code != b"200" {
-        let is_status = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
-        let status = std::str::from_utf8(code).ok().filter(|_| is_status).and_then(|code| code.parse().ok());
-        return Err(status.map_or(UnreadableReply::NoStatus, UnreadableReply::Status));
+    let (head, body) = http::split_head(bytes).ok_or(UnreadableReply::EndlessHeader)?;
+    let mut lines = http::lines(head);
+    match http::status(lines.next().unwrap_or_default()) {
+        Ok(200) => {}
+        Ok(status) => return Err(UnreadableReply::Status(status)),
+        Err(StatusLineError::NotHttp) => return Err(UnreadableReply::NotHttp),
+        Err(StatusLineError::NoStatus) => return Err(UnreadableReply::NoStatus),
     }
     let mut runtime = ContainerRuntime::Docker;
-    for line in lines {
-        let Some(at) = line.iter().position(|byte| *byte == b':') else { continue };
-        let (name, value) = line.split_at(at);
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
-        match name.to_ascii_lowercase().as_slice() {
+    for (name, value) in lines.filter_map(http::field) {
+        match name.as_slice() {
             b"server" if value.starts_with(b"Libpod") => runtime = ContainerRuntime::Podman,
             b"libpod-api-version" => runtime = ContainerRuntime::Podman,
             // The request uses HTTP/1.0, so the reply must not be chunked.
@@ -77,14 +70,6 @@ fn problem(error: &serde_json::Error) -> UnreadableReply {
         true => UnreadableReply::UnexpectedValue { line: error.line(), column: error.column() },
         false => UnreadableReply::NotJson(Text::from_display(error)),
     }
-}
-
-/// Returns the header, and the body after the empty line.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end =
-        |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, mark.len()));
-    let (at, length) = end(b"\r\n\r\n").or_else(|| end(b"\n\n"))?;
-    Some((bytes.get(..at)?, bytes.get(at + length..)?))
 }
 
 #[derive(Deserialize)]

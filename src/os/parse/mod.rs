@@ -2,6 +2,7 @@
 
 pub(crate) mod container_list;
 pub(crate) mod git_head;
+pub(crate) mod http;
 #[cfg_attr(
     not(any(target_os = "macos", test, allears_internals)),
     expect(dead_code, reason = "macOS alone reads it")
