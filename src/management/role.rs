@@ -7,6 +7,7 @@
 
 use super::restart::holds_for_others;
 use crate::model::{Process, Text};
+use crate::os::parse::program_link::deleted_path;
 
 /// The role of a process that stands for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +158,7 @@ pub(crate) fn role(process: &Process) -> Option<Role> {
 fn names(process: &Process) -> impl Iterator<Item = &[u8]> {
     let file = process.executable.as_ref().map(|path| {
         let name = path.file_name();
-        name.strip_suffix(b" (deleted)").unwrap_or(name)
+        deleted_path(name).unwrap_or(name)
     });
     let first = process.command.as_ref().and_then(|command| command.first()).map(first_name);
     [Some(process.name.as_bytes()), file, first].into_iter().flatten()

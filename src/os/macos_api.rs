@@ -9,12 +9,18 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-use crate::os::parse::xnu::{fd_list, socket_fdinfo};
+use crate::os::parse::xnu::{bsd_info, fd_list, socket_fdinfo};
 
 /// `PROC_PIDFDSOCKETINFO` of sys/proc_info.h.
 const PROC_PIDFDSOCKETINFO: c_int = 3;
 /// The number of attempts for data that grows meanwhile.
 const ATTEMPTS: usize = 8;
+
+const _: () = {
+    assert!(bsd_info::START_SECONDS == offset_of!(libc::proc_bsdinfo, pbi_start_tvsec));
+    assert!(bsd_info::START_MICROSECONDS == offset_of!(libc::proc_bsdinfo, pbi_start_tvusec));
+    assert!(bsd_info::SHORT_NAME == offset_of!(libc::proc_bsdshortinfo, pbsi_comm));
+};
 
 /// Returns a value of sysctlbyname(3) of any length, and the length that the kernel reported in advance.
 pub(in crate::os) fn sysctl(name: &CStr) -> io::Result<(Vec<u8>, usize)> {
@@ -118,10 +124,7 @@ pub(in crate::os) fn socket_of(pid: u32, descriptor: c_int) -> io::Result<[u8; s
 pub(in crate::os) fn start(pid: u32) -> Option<(u64, u64)> {
     let mut bytes = [0_u8; size_of::<libc::proc_bsdinfo>()];
     let written = pid_info(pid, libc::PROC_PIDTBSDINFO, &mut bytes).ok()?;
-    let number = |at: usize| Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
-    let seconds = number(offset_of!(libc::proc_bsdinfo, pbi_start_tvsec))?;
-    let microseconds = number(offset_of!(libc::proc_bsdinfo, pbi_start_tvusec))?;
-    (written == bytes.len()).then_some((seconds, microseconds))
+    bsd_info::start(&bytes).filter(|_| written == bytes.len())
 }
 
 /// Returns the name of any user's process: that of its program's file, or at most 16 bytes if that cannot be read.
@@ -130,8 +133,7 @@ pub(in crate::os) fn name(pid: u32) -> Option<Vec<u8>> {
     program.or_else(|| {
         let mut bytes = [0_u8; size_of::<libc::proc_bsdshortinfo>()];
         pid_info(pid, libc::PROC_PIDT_SHORTBSDINFO, &mut bytes).ok()?;
-        let name = bytes.get(offset_of!(libc::proc_bsdshortinfo, pbsi_comm)..)?.first_chunk::<16>()?;
-        Some(name.iter().copied().take_while(|byte| *byte != 0).collect())
+        bsd_info::short_name(&bytes)
     })
 }
 

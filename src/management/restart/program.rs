@@ -3,6 +3,7 @@
 
 use super::Sources;
 use crate::model::{Process, Text};
+use crate::os::parse::program_link::deleted_path;
 use crate::program_label;
 
 /// The program a process runs.
@@ -21,9 +22,6 @@ pub(super) struct Program {
 /// Multi-call binaries: the first argument, or the name that they were started by, selects the applet.
 const MULTICALL: [&[u8]; 3] = [b"busybox", b"toybox", b"coreutils"];
 
-/// The suffix that Linux adds to the path of a program whose file was deleted.
-const DELETED: &[u8] = b" (deleted)";
-
 impl Program {
     /// Determines the program of a process.
     pub(super) fn from_process(process: &Process) -> Program {
@@ -39,7 +37,10 @@ impl Program {
         if let Some((path, arguments)) = program_label::started(process) {
             return Program { path, arguments, interpreted: true, title };
         }
-        let file = process.executable.as_ref().map(|file| without(file, DELETED));
+        let file = process
+            .executable
+            .as_ref()
+            .map(|file| Text::from(deleted_path(file.as_bytes()).unwrap_or(file.as_bytes())));
         let by_first_word = file.as_ref().is_none_or(|file| MULTICALL.contains(&file.file_name()));
         let path = match file {
             Some(file) if !by_first_word => file,
@@ -145,8 +146,4 @@ impl Program {
 
 fn is_option(word: &[u8], option: &str) -> bool {
     word.strip_prefix(option.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
-}
-
-fn without(text: &Text, ending: &[u8]) -> Text {
-    text.as_bytes().strip_suffix(ending).map_or_else(|| text.clone(), Text::from)
 }

@@ -9,7 +9,7 @@ use rustix::path::Arg;
 use crate::model::{Error, ErrorKind, Family, Protocol};
 pub(in crate::os) use crate::os::parse::linux::proc_net::{NetSocket, parse_net, tcp_state};
 pub(in crate::os) use crate::os::parse::linux::proc_stat::{Stat, parse_stat};
-use crate::os::parse::linux::timens_offsets;
+use crate::os::parse::linux::{sysctl, timens_offsets};
 use crate::os::table_request::InetTable;
 
 /// The most bytes that are read of a file other than the tables of /proc/net.
@@ -53,7 +53,7 @@ pub(in crate::os) fn sees_all_cgroups() -> bool {
 /// Returns how many files are open on this machine (proc_sys_fs(5), file-nr). Each has at least one descriptor.
 pub(in crate::os) fn open_files() -> Option<u64> {
     let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
-    counts.split_ascii_whitespace().next()?.parse().ok()
+    sysctl::open_files(&counts)
 }
 
 /// Returns whether a time namespace shifts the time since boot (time_namespaces(7)).

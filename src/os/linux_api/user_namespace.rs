@@ -7,7 +7,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::model::{Socket, UnknownUser, UserNamespace, UserRange};
-use crate::os::parse::linux::{namespace_link, uid_map};
+use crate::os::parse::linux::{namespace_link, sysctl, uid_map};
 
 /// The number of the first user namespace (PROC_USER_INIT_INO in the kernel's proc_ns.h).
 const FIRST: u64 = 4_026_531_837;
@@ -37,7 +37,7 @@ impl OverflowUid {
     pub(in crate::os) fn current() -> Option<OverflowUid> {
         let namespace = current()?;
         let content = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
-        let uid = content.and_then(|uid| uid.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW);
+        let uid = content.and_then(|uid| sysctl::number(&uid)).unwrap_or(DEFAULT_OVERFLOW);
         OverflowUid::from_map(&namespace.users, uid)
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod launchd_jobs;
 pub(crate) mod linux;
 pub(crate) mod oci_config;
 pub(crate) mod process_name;
+pub(crate) mod program_link;
 pub(crate) mod services_file;
 pub(crate) mod shell_code;
 #[cfg_attr(

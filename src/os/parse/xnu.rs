@@ -5,6 +5,8 @@
 //! sys/proc_info.h. Both processors that macOS runs on are little-endian.
 
 #[cfg(any(target_os = "macos", test))]
+pub(in crate::os) mod bsd_info;
+#[cfg(any(target_os = "macos", test))]
 pub(in crate::os) mod fd_list;
 #[cfg(any(target_os = "macos", test))]
 pub(in crate::os) mod foreign;

@@ -25,7 +25,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
             }
         }
     };
-    let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
+    let unprivileged_from = read("ip_unprivileged_port_start").and_then(|text| sysctl::number(&text));
     let ephemeral = read("ip_local_port_range").and_then(|text| sysctl::port_range(&text));
     let reserved = read("ip_local_reserved_ports").map(|text| sysctl::port_list(&text)).unwrap_or_default();
     Limits { unprivileged_from, ephemeral, reserved, excluded: Vec::new(), gaps }
@@ -34,7 +34,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
 /// Returns net.ipv4.tcp_fin_timeout.
 pub(in crate::os) fn fin_timeout() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fin_timeout").ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    sysctl::number(&text).map(Duration::from_secs)
 }
 
 /// Returns the longest time that a connection of this local port stays in TIME_WAIT.

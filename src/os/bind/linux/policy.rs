@@ -7,7 +7,8 @@ use crate::model::{Confinement, SecurityModule, Text};
 use crate::os::Policies;
 use crate::os::holders::sys::bpf;
 use crate::os::linux_api::cgroup;
-use crate::os::parse::linux::{proc_status, security_context, uid_map};
+use crate::os::parse::linux::proc_status::Restrictions;
+use crate::os::parse::linux::{security_context, uid_map};
 
 /// The bit of CAP_NET_BIND_SERVICE (linux/capability.h).
 const NET_BIND_SERVICE: u32 = 10;
@@ -41,10 +42,9 @@ const CONFINING: [(SecurityModule, &str); 3] = [
 /// Reads what applies to this process.
 pub(in crate::os) fn policies() -> Policies {
     let status = std::fs::read("/proc/thread-self/status").unwrap_or_default();
-    let field = |name: &str| proc_status::field(&status, name);
+    let restrictions = Restrictions::parse(&status);
     let is_first =
         std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| uid_map::is_of_first_namespace(&map));
-    let capabilities = field("CapEff").and_then(|value| u64::from_str_radix(value, 16).ok());
     let modules = modules();
     let has = |module: &SecurityModule| modules.as_ref().is_none_or(|modules| modules.contains(module));
     let confinement = CONFINING
@@ -52,7 +52,7 @@ pub(in crate::os) fn policies() -> Policies {
         .filter(|(module, _)| has(module))
         .find_map(|(module, folder)| confinement(module, folder, modules.is_some()));
     Policies {
-        may_bind_privileged: match (capabilities, is_first) {
+        may_bind_privileged: match (restrictions.capabilities, is_first) {
             (Some(capabilities), Some(true)) => Some(capabilities >> NET_BIND_SERVICE & 1 == 1),
             // Whether a capability of another user namespace counts depends on the user namespace that owns the network namespace.
             _ => None,
@@ -62,8 +62,8 @@ pub(in crate::os) fn policies() -> Policies {
             .ok()
             .map(|value| value.trim() == "1"),
         modules,
-        seccomp: field("Seccomp").map(|value| value != "0"),
-        no_new_privileges: field("NoNewPrivs").map(|value| value == "1"),
+        seccomp: restrictions.seccomp,
+        no_new_privileges: restrictions.no_new_privileges,
         bind_programs: cgroup::own().and_then(|own| bpf::bind_hooks(own.as_fd()).ok()),
     }
 }

@@ -11,6 +11,7 @@ use rustix::net::netlink;
 
 use crate::model::{ForwardingRules, Protocol, Text, UnreadRules};
 use crate::os::linux_api::netlink::{Fault, dump};
+use crate::os::parse::linux::kernel_lists;
 use crate::os::parse::linux::netlink::text_attribute;
 use crate::os::parse::linux::nftables::evaluate::{Chains, Connection, evaluate};
 use crate::os::parse::linux::nftables::expressions::{self, BaseChain, Element, Rule, base_chain, rule};
@@ -64,16 +65,15 @@ fn is_loaded() -> bool {
         // A kernel without modules has everything built in.
         return true;
     };
-    let loaded = |line: &[u8]| line.starts_with(b"nf_tables ");
-    modules.split(|byte| *byte == b'\n').any(loaded)
+    kernel_lists::is_loaded(&modules, b"nf_tables")
         || std::fs::exists("/sys/module/nf_tables").unwrap_or(false)
         || is_built_in()
 }
 
 fn is_built_in() -> bool {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let built_in = std::fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
-    built_in.is_ok_and(|list| list.lines().any(|line| line.contains("/nf_tables.ko")))
+    let built_in = std::fs::read(format!("/lib/modules/{release}/modules.builtin"));
+    built_in.is_ok_and(|list| kernel_lists::is_built_in(&list, b"nf_tables.ko"))
 }
 
 /// Reads the chains of all tables in which a rule could pass connections on. `None` if there is no such table.

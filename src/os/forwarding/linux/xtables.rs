@@ -6,6 +6,7 @@ use rustix::fs::CWD;
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::os::linux_api::procfs;
+use crate::os::parse::linux::kernel_lists::has_table;
 
 /// struct ipt_getinfo and struct ip6t_getinfo, which are alike (linux/netfilter_ipv4/ip_tables.h).
 #[repr(C)]
@@ -27,8 +28,7 @@ const EMPTY: u32 = 5;
 pub(in crate::os) fn nat_table_has_rules() -> bool {
     let has = |names: &str, family: AddressFamily, level: libc::c_int| {
         let names = procfs::read_at(CWD, names, 64 * 1024).unwrap_or_default();
-        names.split(|byte| *byte == b'\n').any(|name| name == b"nat")
-            && entries(family, level).is_some_and(|entries| entries > EMPTY)
+        has_table(&names, b"nat") && entries(family, level).is_some_and(|entries| entries > EMPTY)
     };
     has("/proc/thread-self/net/ip_tables_names", AddressFamily::INET, libc::IPPROTO_IP)
         || has("/proc/thread-self/net/ip6_tables_names", AddressFamily::INET6, libc::IPPROTO_IPV6)

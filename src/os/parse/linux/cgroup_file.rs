@@ -1,5 +1,7 @@
 //! /proc/PID/cgroup (cgroups(7)), and the control files of a cgroup. Pure.
 
+use crate::os::parse::program_link::deleted_path;
+
 /// Returns the pids in cgroup.procs, without 0, which stands for a process outside of this pid namespace.
 pub(in crate::os) fn parse_members(bytes: &[u8]) -> impl Iterator<Item = u32> {
     let pid = |line: &[u8]| std::str::from_utf8(line).ok()?.parse().ok();
@@ -21,7 +23,7 @@ pub(in crate::os) fn path_of_process(bytes: &[u8]) -> Option<Vec<u8>> {
         }
         match (hierarchy, controllers) {
             // The kernel marks a cgroup that was removed while a process in it has not ended yet.
-            (b"0", b"") => unified = Some(path.strip_suffix(b" (deleted)").unwrap_or(path)),
+            (b"0", b"") => unified = Some(deleted_path(path).unwrap_or(path)),
             (_, b"name=systemd") => systemd = Some(path),
             _ => {}
         }
@@ -38,6 +40,11 @@ pub(in crate::os) fn other_paths_of_process(bytes: &[u8]) -> impl Iterator<Item 
         let (hierarchy, path) = (fields.next()?, fields.nth(1)?);
         (hierarchy != b"0" && path.starts_with(b"/") && path != b"/").then_some(path)
     })
+}
+
+/// Returns whether a unit is a part of any path in /proc/PID/cgroup.
+pub(in crate::os) fn has_unit(bytes: &[u8], unit: &[u8]) -> bool {
+    bytes.split(|byte| matches!(byte, b'/' | b'\n')).any(|part| part == unit)
 }
 
 /// Returns the path in a tree of cgroup v1 with this controller.
@@ -124,6 +131,13 @@ mod tests {
         assert_eq!(path_of_controller(file, b"cpuacct"), Some(&b"/b"[..]));
         assert_eq!(path_of_controller(file, b"memory"), None);
         assert_eq!(unified(file), Some(&b"/c"[..]));
+    }
+
+    #[test]
+    fn units() {
+        let file = b"0::/system.slice/web.service\n";
+        assert!(has_unit(file, b"web.service") && has_unit(file, b"system.slice"));
+        assert!(!has_unit(file, b"web"));
     }
 
     #[test]

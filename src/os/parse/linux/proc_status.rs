@@ -19,6 +19,27 @@ pub(in crate::os) fn pid_namespaces(status: &[u8]) -> Option<usize> {
     Some(field(status, "NSpid")?.split_ascii_whitespace().count())
 }
 
+/// What may forbid a process a system call.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::os) struct Restrictions {
+    /// The bits of its effective capabilities.
+    pub(in crate::os) capabilities: Option<u64>,
+    /// Whether it has a seccomp filter, or the strict mode.
+    pub(in crate::os) seccomp: Option<bool>,
+    pub(in crate::os) no_new_privileges: Option<bool>,
+}
+
+impl Restrictions {
+    /// Parses the file of a process or thread.
+    pub(in crate::os) fn parse(status: &[u8]) -> Restrictions {
+        Restrictions {
+            capabilities: field(status, "CapEff").and_then(|value| u64::from_str_radix(value, 16).ok()),
+            seccomp: field(status, "Seccomp").map(|value| value != "0"),
+            no_new_privileges: field(status, "NoNewPrivs").map(|value| value == "1"),
+        }
+    }
+}
+
 /// What concerns the stops of a process.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::os) struct Stops {
@@ -57,6 +78,12 @@ mod tests {
         assert_eq!(field(status, "NoNewPrivs"), Some("1"));
         assert_eq!(field(status, "Seccomp"), Some("2"));
         assert_eq!(field(status, "Sec"), None);
+        assert_eq!(
+            Restrictions::parse(status),
+            Restrictions { capabilities: Some(1 << 10), seccomp: Some(true), no_new_privileges: Some(true) }
+        );
+        let nothing = Restrictions { capabilities: None, seccomp: None, no_new_privileges: None };
+        assert_eq!(Restrictions::parse(b"CapEff:\tx\n"), nothing);
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub(in crate::os) fn object_path(unit: &Text) -> String {
     path
 }
 
+/// Parses an IP address and a port as systemd writes them: `[::]:80`. `None` for paths and other names.
+pub(in crate::os) fn inet_address(address: &Text) -> Option<SocketAddr> {
+    address.as_str()?.parse().ok()
+}
+
 /// Returns Service= and Accept= of a socket unit.
 pub(in crate::os) fn activation(settings: &[Setting]) -> (Option<Text>, bool) {
     let (mut service, mut each) = (None, false);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::model::{Container, Parent, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
+use crate::os::parse::linux::cgroup_file;
 use crate::os::parse::linux::cmdline::arguments;
 use crate::os::parse::linux::container_starters;
 use crate::os::parse::process_name;
@@ -116,8 +117,7 @@ impl Ancestor {
 
     /// Returns whether a unit is among its own cgroups.
     fn is_in(&self, unit: &Text) -> bool {
-        let is_unit = |part: &[u8]| part == unit.as_bytes();
-        self.cgroups.split(|byte| matches!(byte, b'/' | b'\n')).any(is_unit)
+        cgroup_file::has_unit(&self.cgroups, unit.as_bytes())
     }
 
     /// Returns whether it may be the first process of a container that runs more than one.

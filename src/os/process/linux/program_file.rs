@@ -20,9 +20,8 @@ use crate::model::{FileChange, Process, ProcessId, Text};
 use crate::os::files::sys::mounts::{Mounts, Route};
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::mountinfo::mount_numbers;
+use crate::os::parse::program_link::{deleted_path, is_memory_file};
 
-/// What the kernel appends to a path that is gone.
-const DELETED: &[u8] = b" (deleted)";
 /// More than the mounts of any machine.
 const LONGEST_MOUNTS: u64 = 16 << 20;
 /// The most bytes that are read of a file with options of java.
@@ -97,15 +96,14 @@ impl ProgramFiles {
     fn program<'a>(&mut self, directory: &impl AsFd, link: &'a [u8]) -> (&'a [u8], Option<FileChange>) {
         let flags = StatxFlags::INO | StatxFlags::MNT_ID;
         let running = rustix::fs::statx(directory, "exe", AtFlags::STATX_DONT_SYNC, flags).ok();
-        let Some(path) = link.strip_suffix(DELETED) else {
+        let Some(path) = deleted_path(link) else {
             let unmounted = running.is_some_and(|running| {
                 running.stx_mask & StatxFlags::MNT_ID.bits() != 0
                     && self.is_unmounted(directory, running.stx_mnt_id)
             });
             return (link, unmounted.then_some(FileChange::Unmounted));
         };
-        // memfd_create(2): the file has no other name.
-        if link.starts_with(b"/memfd:") {
+        if is_memory_file(link) {
             return (path, Some(FileChange::Memory));
         }
         let running = running.map(|running| Identity::from_stat(&running));

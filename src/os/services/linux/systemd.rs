@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::model::{Endpoint, Protocol, Service, ServiceManager, ServiceScope, Socket, Text};
+use crate::os::parse::linux::dbus_handshake;
 use crate::os::parse::linux::dbus_message::{self, Argument, Call, Reply};
-use crate::os::parse::linux::unit_file::{connection_template, object_path};
+use crate::os::parse::linux::unit_file::{connection_template, inet_address, object_path};
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// The longest line of the handshake that is read.
@@ -82,13 +83,9 @@ impl ListeningUnit {
 fn is_at(endpoint: &Endpoint, address: &Text) -> bool {
     match endpoint {
         Endpoint::Unix { path } => path.as_ref() == Some(address),
-        _ => {
-            let reported: Option<std::net::SocketAddr> =
-                address.as_str().and_then(|address| address.parse().ok());
-            reported.is_some_and(|reported| {
-                Some(reported.ip()) == endpoint.address() && Some(reported.port()) == endpoint.port()
-            })
-        }
+        _ => inet_address(address).is_some_and(|reported| {
+            Some(reported.ip()) == endpoint.address() && Some(reported.port()) == endpoint.port()
+        }),
     }
 }
 
@@ -156,18 +153,17 @@ impl Connection {
     /// Authenticates by the credentials that the kernel passes (EXTERNAL). All lines are sent at once: systemd does not
     /// see a call that arrives together with BEGIN until something else arrives.
     fn introduce(&mut self) -> io::Result<()> {
-        let uid = rustix::process::geteuid().as_raw().to_string();
-        let spelled: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
-        self.send(format!("\0AUTH EXTERNAL {spelled}\r\nBEGIN\r\n").as_bytes())?;
+        let uid = rustix::process::geteuid().as_raw();
+        self.send(dbus_handshake::external(uid).as_bytes())?;
         let mut line = Vec::new();
-        while !line.ends_with(b"\r\n") {
+        while !dbus_handshake::is_whole(&line) {
             // The line is read by single bytes, so that nothing after it is consumed. It has some forty.
             line.extend_from_slice(&self.receive(1)?);
             if line.len() > LONGEST_LINE {
                 return Err(not_understood());
             }
         }
-        if !line.starts_with(b"OK ") {
+        if !dbus_handshake::is_accepted(&line) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it does not let this user ask"));
         }
         Ok(())

@@ -12,9 +12,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::model::{KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::linux_api::netlink::dump;
 use crate::os::namespaces::sys as namespace;
-use crate::os::parse::linux::kernel_sockets::rpcbind_reply::{lock_manager, word};
+use crate::os::parse::linux::kernel_sockets::rpcbind_reply::{LAST_FRAGMENT, fragment, lock_manager};
 use crate::os::parse::linux::kernel_sockets::service_files::{
-    RdmaDevice, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
+    RdmaDevice, children_pids, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
 };
 use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket, reported};
 use crate::os::parse::linux::mountinfo::has_nfs_4_0;
@@ -153,15 +153,12 @@ fn nfs_callback() -> Option<Claim> {
 /// Returns whether the kernel runs a thread of this name. Kernel threads are children of process 2.
 fn kernel_thread_runs(name: &[u8]) -> bool {
     let Some(children) = read("/proc/2/task/2/children") else { return false };
-    let children = String::from_utf8_lossy(&children).into_owned();
-    children
-        .split_ascii_whitespace()
+    children_pids(&children)
         .any(|pid| read(&format!("/proc/{pid}/comm")).is_some_and(|comm| comm.trim_ascii_end() == name))
 }
 
 /// Asks rpcbind for its registrations (RFC 1833, RPCBPROC_DUMP of version 4), over its Unix socket.
 fn ask_rpcbind() -> io::Result<Vec<u8>> {
-    const LAST_FRAGMENT: u32 = 1 << 31;
     let until = Instant::now() + TIMEOUT;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -195,13 +192,12 @@ fn ask_rpcbind() -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     loop {
         let mark = receive(4)?;
-        let mark = word(&mark, 0).unwrap_or(LAST_FRAGMENT);
-        let length = usize::try_from(mark & !LAST_FRAGMENT).unwrap_or(usize::MAX);
+        let (length, is_last) = fragment(&mark).unwrap_or((0, true));
         if answer.len().saturating_add(length) > LONGEST_LIST {
             return Err(io::ErrorKind::InvalidData.into());
         }
         answer.extend(receive(length)?);
-        if mark & LAST_FRAGMENT != 0 {
+        if is_last {
             return Ok(answer);
         }
     }

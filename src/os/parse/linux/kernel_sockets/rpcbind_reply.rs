@@ -4,6 +4,16 @@ use super::service_files::number;
 use super::{Claim, reported};
 use crate::model::{Family, KernelSocketKind, Protocol};
 
+/// The bit of a fragment's mark that the last fragment of a message has (RFC 5531, "Record Marking Standard").
+pub(in crate::os) const LAST_FRAGMENT: u32 = 1 << 31;
+
+/// Returns the length of the fragment with this mark, and whether it is the last one.
+pub(in crate::os) fn fragment(mark: &[u8]) -> Option<(usize, bool)> {
+    let mark = word(mark, 0)?;
+    let length = usize::try_from(mark & !LAST_FRAGMENT).unwrap_or(usize::MAX);
+    Some((length, mark & LAST_FRAGMENT != 0))
+}
+
 /// Reads the lock manager's registrations in rpcbind's answer: only those of root, because every user may register.
 pub(in crate::os) fn lock_manager(answer: &[u8]) -> Vec<Claim> {
     const LOCK_MANAGER: u32 = 100_021;
@@ -64,6 +74,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn marks_of_fragments() {
+        assert_eq!(fragment(&[0x80, 0, 1, 2]), Some((258, true)));
+        assert_eq!(fragment(&[0, 0, 0, 9]), Some((9, false)));
+        assert_eq!(fragment(&[0x80, 0, 0]), None);
+    }
 
     fn answer(registrations: &[(u32, &str, &str, &str)]) -> Vec<u8> {
         let mut bytes: Vec<u8> = [1_u32, 1, 0, 0, 0, 0].iter().flat_map(|word| word.to_be_bytes()).collect();

@@ -11,6 +11,11 @@ pub(in crate::os) fn number(bytes: &[u8]) -> Option<u16> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
 }
 
+/// Returns the pids in /proc/PID/task/TID/children (proc_tid_children(5)).
+pub(in crate::os) fn children_pids(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.split(u8::is_ascii_whitespace).filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok())
+}
+
 /// Reads /proc/net/rxrpc/locals: `UDP   [::]:7001   11   1   0` after a line of headings.
 pub(in crate::os) fn rxrpc_locals(bytes: &[u8]) -> Vec<Claim> {
     let text = String::from_utf8_lossy(bytes);
@@ -82,6 +87,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn children_of_a_process() {
+        assert_eq!(children_pids(b"3 4 57 \n").collect::<Vec<_>>(), [3, 4, 57]);
+        assert_eq!(children_pids(b" x \xff").count(), 0);
+    }
 
     #[test]
     fn local_endpoints_of_rxrpc() {
