@@ -11,7 +11,7 @@ pub(crate) mod windows;
 
 use std::ops::RangeInclusive;
 
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{Protocol, System};
 
 pub(crate) use service_names::named;
@@ -267,7 +267,7 @@ impl PortRange {
     }
 }
 
-names_without_serde! { PortRange, "range of ports":
+names! { PortRange, "range of ports":
     System => "system",
     Registered => "registered",
     Dynamic => "dynamic",
@@ -285,7 +285,7 @@ impl Registration {
     }
 }
 
-names_without_serde! { UseStatus, "status of a use":
+names! { UseStatus, "status of a use":
     Iana => "iana",
     Primary => "primary",
     List => "list",

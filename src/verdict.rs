@@ -73,6 +73,7 @@ pub enum VerdictKind {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Verdict {
     /// The target of the bind.
@@ -114,6 +115,7 @@ pub struct Verdict {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Localhost {
     /// The listener that answers at 127.0.0.1. `None` if none does, or if several may.
@@ -136,6 +138,7 @@ pub struct Localhost {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Shared {
     /// How the listener is chosen.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::BindTarget;
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{Endpoint, Socket};
 
 impl BindTarget {
@@ -102,7 +102,7 @@ impl Overlap {
     }
 }
 
-names_without_serde! { Overlap, "kind of overlap":
+names! { Overlap, "kind of overlap":
     Same => "same",
     DualStack => "dual-stack",
     TheirWildcard => "their-wildcard",

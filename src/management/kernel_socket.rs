@@ -1,6 +1,6 @@
 //! Commands that close a socket that the kernel itself holds, as words. Pure.
 
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{Family, KernelSocket, KernelSocketKind, Socket, Text};
 
 /// A command that closes a kernel socket, or helps to close it.
@@ -105,7 +105,7 @@ impl KernelSocket {
     }
 }
 
-names_without_serde! { ReleaseEffect, "effect of a command":
+names! { ReleaseEffect, "effect of a command":
     Closes => "closes",
     TakesInterfaceDown => "takes-interface-down",
     RemovesInterface => "removes-interface",

@@ -27,6 +27,7 @@ use crate::model::{
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Advice {
     /// Windows: list the excluded ranges of ports.

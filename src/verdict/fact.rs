@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::LocalhostAnswer;
 use crate::bind_attempt::{BindTarget, Overlap};
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{
     Confinement, Connection, ErrorName, Family, Listener, Process, SecurityModule, Socket, State, Text,
 };
@@ -27,6 +27,7 @@ use crate::model::{
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Fact {
     /// What the attempts to bind found. `results` is empty if no bind could be attempted.
@@ -193,6 +194,7 @@ pub enum Fact {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BindResult {
     /// The addresses, each with whether an IPv6 socket left IPv4 alone.
@@ -210,6 +212,7 @@ pub struct BindResult {
 /// assert_eq!(usage.to_string(), "is bound and never listened");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum PortUsage {
     /// It listens.
@@ -271,6 +274,7 @@ pub enum ShareOption {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HttpServer {
     /// The process.
@@ -295,6 +299,7 @@ pub struct HttpServer {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct OrphanedConnection {
     /// Its state.
@@ -323,6 +328,7 @@ pub struct OrphanedConnection {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct OtherEnd {
     /// Its address.
@@ -333,13 +339,13 @@ pub struct OtherEnd {
     pub local: bool,
 }
 
-names_without_serde! { BoundHistory, "history of a bound socket":
+names! { BoundHistory, "history of a bound socket":
     OnlyBound => "only-bound",
     ShutDown => "shut-down",
     Connected => "connected",
 }
 
-names_without_serde! { ShareOption, "socket option to share a port":
+names! { ShareOption, "socket option to share a port":
     ReuseAddress => "reuse-address",
     ReusePort => "reuse-port",
 }

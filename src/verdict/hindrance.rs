@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{ErrorName, SecurityModule, System, Text};
 use crate::os::{Limits, Local, Policies, Usability};
 
@@ -17,6 +17,7 @@ use crate::os::{Limits, Local, Policies, Usability};
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Hindrance {
     /// The address is on this machine, but duplicate address detection has not ended yet. It usually takes some seconds.
@@ -186,7 +187,7 @@ fn suspects(refusal: &BindRefusal, policies: &Policies) -> Vec<Suspect> {
     suspects
 }
 
-names_without_serde! { Suspect, "policy that refuses binds":
+names! { Suspect, "policy that refuses binds":
     Landlock => "landlock",
     CgroupProgram => "cgroup-program",
     Seccomp => "seccomp",

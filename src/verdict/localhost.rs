@@ -2,7 +2,7 @@
 
 use super::SharedBy;
 use crate::model::Listener;
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 
 /// The listeners that answer at an address of localhost.
 ///
@@ -18,6 +18,7 @@ use crate::model::names::names_without_serde;
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum LocalhostAnswer {
     /// No listener.
@@ -58,7 +59,7 @@ pub enum Preference {
     BoundLast,
 }
 
-names_without_serde! { Preference, "reason to prefer a socket":
+names! { Preference, "reason to prefer a socket":
     FirstWithInterface => "first-with-interface",
     LastWithInterface => "last-with-interface",
     ListedFirst => "listed-first",

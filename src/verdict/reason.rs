@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BoundHistory, Hindrance};
 use crate::bind_attempt::BindTarget;
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{ErrorName, Listener};
 
 /// The answer of a [`Verdict`](super::Verdict). `Display` writes it as a phrase that can follow "it cannot be bound:", in
@@ -22,6 +22,7 @@ use crate::model::{ErrorName, Listener};
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum VerdictReason {
     /// Nothing is in the way.
@@ -123,7 +124,7 @@ pub enum ProxyPurpose {
     Wsl,
 }
 
-names_without_serde! { ProxyPurpose, "proxy purpose":
+names! { ProxyPurpose, "proxy purpose":
     ContainerPort => "container-port",
     RootlessContainerPort => "rootless-container-port",
     RootlessContainerNetwork => "rootless-container-network",

@@ -276,3 +276,15 @@ fn a_port_that_is_or_may_be_forwarded_is_not_free() {
         Fact::Answered { answered: vec![address("192.0.2.1:80")], others: vec![address("127.0.0.1:80")] };
     assert!(verdict.facts.contains(&fact), "{:?}", verdict.facts);
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_verdict_is_read_as_it_was_written() {
+    let listener = held_by(socket("127.0.0.1", None, State::Listen), "node");
+    for judged in
+        [judge(observation(IN_USE, IN_USE, vec![listener])), judge(observation(DENIED, DENIED, vec![]))]
+    {
+        let written = serde_json::to_string(&judged).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&written).unwrap(), judged);
+    }
+}

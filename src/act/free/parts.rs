@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::management::RestarterKind;
-use crate::model::names::names_without_serde;
+use crate::model::names::names;
 use crate::model::{Container, Process, ProcessId, Service, Text};
 use crate::plan::{PlanRefusal, Restart, RestartedBy};
 
@@ -20,6 +20,7 @@ use crate::plan::{PlanRefusal, Restart, RestartedBy};
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct FreeStep {
     /// The process.
@@ -65,6 +66,7 @@ pub enum FreeStepReason {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct FreeRefusal {
     /// The reason.
@@ -136,6 +138,7 @@ pub enum FreeRefusalReason {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct FreeRestart {
     /// What restarts the process.
@@ -161,6 +164,7 @@ pub struct FreeRestart {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Restarter {
     /// The manager of this service.
@@ -227,13 +231,13 @@ impl From<&PlanRefusal> for FreeRefusal {
     }
 }
 
-names_without_serde! { FreeStepReason, "reason of a step":
+names! { FreeStepReason, "reason of a step":
     Holder => "holder",
     Wrapper => "wrapper",
     Member => "member",
 }
 
-names_without_serde! { FreeRefusalReason, "reason to refuse a plan":
+names! { FreeRefusalReason, "reason to refuse a plan":
     PidNamespace => "pid-namespace",
     StandsForOthers => "stands-for-others",
     Caller => "caller",
