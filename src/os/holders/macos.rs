@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(in crate::os) use super::by_table::held_among;
 use crate::model::{
     Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
-    MissingRights, Protocol, Purpose, Reason, ScanTarget, Socket, Text, Unseen,
+    MissingRights, Protocol, Purpose, Reason, ScanTarget, Socket, Unseen,
 };
 use crate::os::descriptors::sys::{self as descriptors, Walk};
 use crate::os::macos_api as kernel;
