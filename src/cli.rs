@@ -83,7 +83,7 @@ fn prints_answer(arguments: &Arguments) -> bool {
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
     let words: Vec<String> =
         arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    if let Some(exit) = first_words::of_other_tools(&words) {
+    if let Some(exit) = first_words::suggest_for_other_tool(&words) {
         return Err(exit);
     }
     let matches = Arguments::command().try_get_matches_from(arguments);

@@ -218,7 +218,9 @@ fn are_comparable(before: &Snapshot, after: &Snapshot, selections: [&[Selection]
     let [of_before, of_after] = selections;
     let nothing_left = before.listeners.is_empty() && after.listeners.is_empty();
     of_before.iter().all(|one| {
-        of_after.iter().all(|other| one.overlaps(other) && !(nothing_left && one.is_of_other_holders(other)))
+        of_after
+            .iter()
+            .all(|other| one.overlaps(other) && !(nothing_left && one.selects_other_holders(other)))
     })
 }
 

@@ -74,7 +74,7 @@ pub fn restarters(pid: u32) -> String {
 
 /// Takes a target apart as a snapshot stores it, and makes a target of the parts.
 pub fn target_of_its_parts(target: &Target) -> Option<Target> {
-    Target::of_parts(target.parts())
+    Target::try_from_parts(target.parts())
 }
 
 /// A container as its runtime describes it.

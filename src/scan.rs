@@ -18,7 +18,7 @@ use crate::os::{self, HolderSearch, Reader};
 use crate::select::FilterContext;
 
 use forwarded::ForwardedPorts;
-use join::Connected;
+use join::ConnectionIndex;
 use pipeline::Scan;
 
 /// A query for this machine's sockets. By default it selects all TCP and UDP listeners.
@@ -301,7 +301,7 @@ impl Query {
         if matching.is_empty() && forwarded.is_empty() {
             return Ok(snapshot);
         }
-        let connected = selection.connections.then(|| Connected::new(&matching, rest));
+        let connected = selection.connections.then(|| ConnectionIndex::new(&matching, rest));
         let pipeline = Scan {
             search: self.search,
             ancestors: self.parents || selection.needs_ancestors(),
@@ -315,7 +315,7 @@ impl Query {
         snapshot.listeners = found.listeners;
         forwarded.add(selection, &mut containers, &mut snapshot);
         snapshot.gaps.extend(containers.gap());
-        let context = FilterContext::of_this_machine(selection, &snapshot.gaps);
+        let context = FilterContext::read(selection, &snapshot.gaps);
         let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
         selection.drop_by_process(&mut snapshot, &context, &unread);
         snapshot.sort();

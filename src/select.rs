@@ -2,9 +2,9 @@
 
 mod by_process;
 mod coverage;
+mod directories;
 mod filter_context;
 mod own_programs;
-mod places;
 
 use std::collections::BTreeMap;
 
@@ -221,7 +221,7 @@ impl UserName {
     ///
     /// # Errors
     /// If there is no such user.
-    pub fn of_this_machine(text: &str) -> Result<UserName, Error> {
+    pub fn resolve(text: &str) -> Result<UserName, Error> {
         if let Ok(uid) = text.parse() {
             return Ok(UserName::Uid(uid));
         }

@@ -47,7 +47,7 @@ pub fn free(target: &Target, options: &FreeOptions) -> Result<Vec<FreePlan>, Err
         ));
     }
     let target = match target.protocol() {
-        None => target.clone().of_protocol(Protocol::Tcp).unwrap_or_else(|| target.clone()),
+        None => target.clone().narrowed_to_protocol(Protocol::Tcp).unwrap_or_else(|| target.clone()),
         Some(_) => target.clone(),
     };
     let request = PlanRequest { via: options.via, tree: options.tree, signal: options.signal };

@@ -23,7 +23,7 @@ use super::backoff::Backoff;
 use bindable::Bindable;
 use connect::{OwnAddresses, Test};
 pub(crate) use http::HttpPath;
-pub(crate) use pass::Refused;
+pub(crate) use pass::BindDenial;
 pub use pass::WaitAttempt;
 use pass::{Pass, WaitState};
 use tables::Tables;
@@ -81,7 +81,7 @@ pub(crate) struct Waited {
     pub(crate) complete: bool,
     pub(crate) took: Duration,
     /// Why a bind is refused although no socket seems to have the port.
-    pub(crate) refused: Option<Refused>,
+    pub(crate) refused: Option<BindDenial>,
     /// Whether waiting cannot change the refusal.
     pub(crate) is_hopeless: bool,
     /// The result of the last connection.

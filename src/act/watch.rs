@@ -79,7 +79,7 @@ impl Watch {
     /// As [`Query::scan`]. A pass that fails changes nothing: the next one is compared with the last that succeeded.
     pub fn poll(&mut self) -> Result<Vec<Change>, Error> {
         let table = self.query.table()?;
-        let fingerprints = Fingerprint::of_all(&table, |socket| self.query.selection().concerns(socket));
+        let fingerprints = Fingerprint::from_table(&table, |socket| self.query.selection().concerns(socket));
         let complete = table.complete;
         if self.last.is_some()
             && fingerprints == self.fingerprints

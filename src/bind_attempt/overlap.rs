@@ -35,7 +35,7 @@ impl BindTarget {
         self.addresses()
             .into_iter()
             .filter(|(address, v6only)| Cover::new(*address, *v6only).meets(&cover))
-            .map(|(address, _)| Overlap::between(address, theirs))
+            .map(|(address, _)| Overlap::from_addresses(address, theirs))
             .min()
     }
 }
@@ -91,7 +91,7 @@ pub enum Overlap {
 }
 
 impl Overlap {
-    fn between(asked: IpAddr, theirs: IpAddr) -> Overlap {
+    fn from_addresses(asked: IpAddr, theirs: IpAddr) -> Overlap {
         let (asked, theirs) = (asked.to_canonical(), theirs.to_canonical());
         match (asked, theirs) {
             _ if asked == theirs => Overlap::Same,

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::{complain, service_names};
 
 /// Prints the command that does what a command of another tool would do. `None` if the first word is none of them.
-pub(super) fn of_other_tools(arguments: &[String]) -> Option<Exit> {
+pub(super) fn suggest_for_other_tool(arguments: &[String]) -> Option<Exit> {
     let (word, rest) = arguments.split_first()?;
     let target = || rest.iter().find(|text| can_be_shown(text)).map_or("3000", String::as_str);
     let help = match word.as_str() {
@@ -43,7 +43,7 @@ pub(super) fn like_a_command(target: &str) -> Option<Exit> {
 
 /// Prints that there is no such command.
 pub(super) fn no_command(word: &str) -> Exit {
-    if let Some(exit) = of_other_tools(&[word.to_owned()]) {
+    if let Some(exit) = suggest_for_other_tool(&[word.to_owned()]) {
         return exit;
     }
     let help = match nearest(word) {

@@ -26,7 +26,7 @@ use crate::verdict::Verdict;
 pub(super) fn run(mut list: List) -> Exit {
     let words = &list.filters.targets;
     // Options may precede the word of another tool.
-    let other = first_words::of_other_tools(words);
+    let other = first_words::suggest_for_other_tool(words);
     if let Some(exit) = other.or_else(|| first_words::like_a_command(words.first()?)) {
         return exit;
     }

@@ -49,7 +49,7 @@ fn bindable(query: &Query, list: &List) -> Option<Target> {
     }
     // Without a protocol, both are listed, and the bind is tested for TCP.
     match (filters.tcp, filters.udp) {
-        (false, true) => target.clone().of_protocol(Protocol::Udp),
+        (false, true) => target.clone().narrowed_to_protocol(Protocol::Udp),
         _ => Some(target.clone()),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
         let user = match (saved, text.parse()) {
             (_, Ok(uid)) => UserName::Uid(uid),
             (true, Err(_)) => UserName::Name(text.clone()),
-            (false, Err(_)) => UserName::of_this_machine(text).map_err(|error| {
+            (false, Err(_)) => UserName::resolve(text).map_err(|error| {
                 complain(&error.to_string(), &error.help().map(ToString::to_string).unwrap_or_default());
                 Exit::Usage
             })?,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::say;
 use crate::model::Protocol;
 use crate::model::{Target, TargetError};
-use crate::os::{self, Local};
+use crate::os::{self, LocalAddress};
 use crate::render::phrases;
 use crate::target_syntax::Interfaces;
 
@@ -26,10 +26,10 @@ pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Tar
 
 /// This machine. Its addresses are read on first use.
 #[derive(Default)]
-struct LocalInterfaces(std::cell::OnceCell<Vec<Local>>);
+struct LocalInterfaces(std::cell::OnceCell<Vec<LocalAddress>>);
 
 impl LocalInterfaces {
-    fn link_locals(&self) -> impl Iterator<Item = (&Local, Ipv6Addr)> {
+    fn link_locals(&self) -> impl Iterator<Item = (&LocalAddress, Ipv6Addr)> {
         let addresses = self.0.get_or_init(|| os::local_addresses().unwrap_or_default());
         addresses.iter().filter_map(|local| match local.address {
             IpAddr::V6(address) if address.is_unicast_link_local() => Some((local, address)),

@@ -38,7 +38,7 @@ impl Hosts for ThisMachine {
 
     fn has_address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let is_this = |local: &os::Local| local.address.to_canonical() == address;
+        let is_this = |local: &os::LocalAddress| local.address.to_canonical() == address;
         address.is_loopback()
             || address.is_unspecified()
             || address.is_multicast()

@@ -11,7 +11,7 @@ use super::terminal::can_go_up;
 use super::why::write_out;
 use super::{complain, fail, fail_with, say, service_names, written};
 use crate::act::WaitFor;
-use crate::act::wait::{self, HttpPath, Observer, Refused, WaitRequest, WaitTarget, Waited};
+use crate::act::wait::{self, BindDenial, HttpPath, Observer, WaitRequest, WaitTarget, Waited};
 use crate::act::why;
 use crate::bind_attempt::BindTarget;
 use crate::model::{Protocol, Target, TargetError};
@@ -187,7 +187,7 @@ fn print_other_protocol(target: &WaitTarget) {
 }
 
 /// Returns why a bind is refused. If sockets may be in the way, the verdict names them.
-fn reason(port: &BindTarget, refused: &Refused) -> String {
+fn reason(port: &BindTarget, refused: &BindDenial) -> String {
     let refusal = &refused.refusal;
     if let Some(hindrance) = &refused.hindrance {
         return render::hindrance(hindrance, port);

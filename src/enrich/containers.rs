@@ -202,7 +202,7 @@ impl<'a> ContainerLookup<'a> {
         };
         for query in queries {
             for kind in &query.kinds {
-                if query.is_of_system() || query.system {
+                if query.is_system_runtime() || query.system {
                     os::runtime_sockets(*kind, None)
                         .into_iter()
                         .for_each(|path| add(path, RuntimeScope::System));
@@ -305,7 +305,7 @@ fn parse_reply(reply: &Reply, scope: RuntimeScope) -> Result<RuntimeContainers, 
 }
 
 impl RuntimeQuery {
-    fn is_of_system(&self) -> bool {
+    fn is_system_runtime(&self) -> bool {
         self.uid.is_none_or(|uid| uid == 0)
     }
 }

@@ -154,7 +154,7 @@ impl Target {
     }
 
     /// Returns the target narrowed to a protocol. `None` if it has another one.
-    pub(crate) fn of_protocol(mut self, protocol: Protocol) -> Option<Target> {
+    pub(crate) fn narrowed_to_protocol(mut self, protocol: Protocol) -> Option<Target> {
         if self.protocol.is_some_and(|own| own != protocol) {
             return None;
         }
@@ -270,7 +270,7 @@ pub(crate) fn is_same_path(path: &[u8], wanted: &[u8]) -> bool {
 /// "port 80", "tcp ports 8000-8010", "127.0.0.1:6379": what follows "nothing listens on".
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_place(f)?;
+        self.write_address(f)?;
         match &self.service {
             Some(ServiceName { name, file }) => write!(f, " ({} by {})", visible(name), visible(file)),
             None => Ok(()),
@@ -279,7 +279,7 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    pub(crate) fn write_place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn write_address(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.unix {
             Some(Unix::Any) => return f.write_str("any Unix socket"),
             Some(Unix::Path(path)) => return f.write_str(&visible(path)),

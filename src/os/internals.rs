@@ -61,7 +61,7 @@ pub fn sockets_at(address: IpAddr, port: u16) -> [Socket; 2] {
 
 /// Returns the excluded port ranges that netsh prints, and whether each is administered.
 pub fn excluded_ranges(text: &[u8], family: Family) -> Vec<(RangeInclusive<u16>, bool)> {
-    let range = |one: super::Excluded| (one.ports, one.administered);
+    let range = |one: super::ExcludedRange| (one.ports, one.administered);
     excluded_ports::parse(text, family).into_iter().map(range).collect()
 }
 

@@ -48,13 +48,13 @@ use crate::model::Text;
 
 pub(crate) use crate::model::{HolderSearch, Reader};
 pub(crate) use bind::{
-    BOUND_SOCKETS_ARE_CHECKED, Excluded, HTTP_SYS_PID, HttpSysUrls, Limits, Local, Policies, SERVERS_REUSE,
-    Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, limits, local_addresses,
-    policies, ready_limits, reuse_port, time_wait_left,
+    BOUND_SOCKETS_ARE_CHECKED, ExcludedRange, HTTP_SYS_PID, HttpSysUrls, Limits, LocalAddress, Policies,
+    SERVERS_REUSE, Server, Usability, error_name, fin_timeout, http_sys_urls, interface_index, limits,
+    local_addresses, policies, ready_limits, reuse_port, time_wait_left,
 };
 pub(crate) use files::{absolute, can_make_file, folder, open_file};
 pub(crate) use forwarding::forwarding_rules;
-pub(crate) use holders::{Held, Holders, ProgramWords, Unread, held_among, holders};
+pub(crate) use holders::{Holders, ProgramWords, SocketHolder, UnreadProcesses, held_among, holders};
 pub(crate) use namespaces::{network_namespace, pid_namespace_is_own, user_namespace};
 pub(crate) use open_files::describe_chain;
 #[cfg(target_os = "linux")]
@@ -73,9 +73,9 @@ pub(crate) use services::{
 };
 pub(crate) use system::SYSTEM;
 #[cfg(target_os = "linux")]
-pub(crate) use table::Detail;
+pub(crate) use table::TcpDetail;
 pub(crate) use table::fingerprint::Fingerprint;
-pub(crate) use table::{Row, SocketTable, Timer, find_unix_paths, sockets};
+pub(crate) use table::{Row, SocketTable, TcpTimer, find_unix_paths, sockets};
 pub(crate) use table_request::TableRequest;
 #[cfg(feature = "cli")]
 pub(crate) use terminal::{

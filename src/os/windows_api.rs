@@ -30,7 +30,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use crate::model::{Family, Protocol, Text};
-use crate::os::parse::windows::process_times::{Lifetime, Listed};
+use crate::os::parse::windows::process_times::{Lifetime, ProcessRow};
 use crate::os::parse::windows::services;
 use crate::os::parse::windows::table;
 use crate::os::parse::windows::table::{Layout, TCP4, TCP6, TableRefusal, UDP4, UDP6};
@@ -150,7 +150,7 @@ pub(in crate::os) fn lifetime_of(process: &OwnedHandle) -> Lifetime {
 }
 
 /// Returns every process with its parent's pid and its name, which every user may read.
-pub(in crate::os) fn processes() -> Vec<Listed> {
+pub(in crate::os) fn processes() -> Vec<ProcessRow> {
     let mut listed = Vec::new();
     let size = u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or(0);
     let mut entry = PROCESSENTRY32W { dwSize: size, ..PROCESSENTRY32W::default() };
@@ -165,7 +165,7 @@ pub(in crate::os) fn processes() -> Vec<Listed> {
         let mut more = Process32FirstW(list.as_raw_handle(), &raw mut entry);
         while more != 0 {
             let name = entry.szExeFile.iter().copied().take_while(|unit| *unit != 0).collect::<Vec<u16>>();
-            listed.push(Listed {
+            listed.push(ProcessRow {
                 pid: entry.th32ProcessID,
                 parent: entry.th32ParentProcessID,
                 name: services::text(&name),
@@ -178,8 +178,8 @@ pub(in crate::os) fn processes() -> Vec<Listed> {
 
 /// Returns the running services by pid, by one request to their manager, which every user may make.
 pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
-    struct Manager(windows_sys::Win32::System::Services::SC_HANDLE);
-    impl Drop for Manager {
+    struct ServiceManagerHandle(windows_sys::Win32::System::Services::SC_HANDLE);
+    impl Drop for ServiceManagerHandle {
         fn drop(&mut self) {
             #[expect(unsafe_code, reason = "the system's own interface")]
             // SAFETY: the handle was opened, and is closed only here.
@@ -194,7 +194,7 @@ pub(in crate::os) fn services() -> Result<BTreeMap<u32, Vec<Text>>, io::Error> {
     if manager.is_null() {
         return Err(io::Error::last_os_error());
     }
-    let manager = Manager(manager);
+    let manager = ServiceManagerHandle(manager);
     // The most that the call returns at once; each call starts from the beginning, so that no service is returned
     // twice.
     let mut buffer: Vec<u64> = vec![0; 4096];

@@ -8,7 +8,7 @@ use crate::model::System;
 /// Returns the uses of a port, the best documented first, and among equals a single port before a range.
 pub(super) fn uses(port: u16) -> Vec<Use> {
     let rows = USES.iter().take_while(|row| row.first <= port).filter(|row| row.last >= port);
-    let mut uses: Vec<Use> = rows.flat_map(of_row).collect();
+    let mut uses: Vec<Use> = rows.flat_map(uses_in_row).collect();
     uses.sort_by_key(|one| (one.status, one.ports.end() - one.ports.start()));
     uses
 }
@@ -27,7 +27,7 @@ pub(super) fn by_tool(word: &str) -> Vec<Use> {
         let mut words = tool.split(|letter: char| !letter.is_alphanumeric());
         words.any(|known| known.eq_ignore_ascii_case(word))
     };
-    USES.iter().filter(names).flat_map(of_row).collect()
+    USES.iter().filter(names).flat_map(uses_in_row).collect()
 }
 
 /// Returns whether a process of this name is one of these programs, which are separated by commas. The name may continue
@@ -51,7 +51,7 @@ pub(super) fn is_known(name: &[u8]) -> bool {
     })
 }
 
-fn of_row(row: &CommonUse) -> impl Iterator<Item = Use> + '_ {
+fn uses_in_row(row: &CommonUse) -> impl Iterator<Item = Use> + '_ {
     let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
     let [tool, platform, category, note, status, programs] = columns(row);
     protocols.map(move |protocol| Use {

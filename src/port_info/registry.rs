@@ -28,12 +28,12 @@ impl Row {
         self.2 > 0
     }
 
-    fn is_of(self, protocol: Protocol) -> bool {
+    fn includes_protocol(self, protocol: Protocol) -> bool {
         self.1 & bit(protocol) != 0
     }
 
     fn protocols(self) -> impl Iterator<Item = Protocol> {
-        PROTOCOLS.into_iter().filter(move |protocol| self.is_of(*protocol))
+        PROTOCOLS.into_iter().filter(move |protocol| self.includes_protocol(*protocol))
     }
 }
 
@@ -55,13 +55,15 @@ pub(super) fn registration(port: u16, protocol: Protocol) -> Registration {
     }
     let mut services = Vec::new();
     let mut reserved = None;
-    for row in rows(port).filter(|row| row.is_of(protocol)) {
+    for row in rows(port).filter(|row| row.includes_protocol(protocol)) {
         match row.has_name() {
             true => services.push(assignment(row, None)),
             false => reserved = reserved.or(Some(row.description())),
         }
     }
-    let around = RANGES.iter().filter(|(row, last)| row.is_of(protocol) && (row.0..=*last).contains(&port));
+    let around = RANGES
+        .iter()
+        .filter(|(row, last)| row.includes_protocol(protocol) && (row.0..=*last).contains(&port));
     if services.is_empty() && reserved.is_some() {
         return reserved.map_or(Registration::Unassigned, Registration::Reserved);
     }

@@ -51,17 +51,17 @@ fn uwsgi(arguments: &[&[u8]]) -> Option<Vec<u8>> {
 
 /// Returns the applet of a multi-call program and its arguments: `busybox httpd`, or `httpd` as a link to busybox.
 pub(super) fn applet<'a>(program: &[u8], command: &'a [&'a [u8]]) -> Option<&'a [&'a [u8]]> {
-    if !is_of_many(program) {
+    if !is_multi_call(program) {
         return None;
     }
     let (first, rest) = command.split_first()?;
-    match is_of_many(file_name(first)) {
+    match is_multi_call(file_name(first)) {
         true => (!rest.is_empty()).then_some(rest),
         false => Some(command),
     }
 }
 
-fn is_of_many(program: &[u8]) -> bool {
+fn is_multi_call(program: &[u8]) -> bool {
     matches!(program, b"busybox" | b"toybox")
         || program.starts_with(b"busybox.")
         || program.starts_with(b"busybox-")

@@ -127,14 +127,14 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Natural {
     /// Runs of digits and of other characters in turn, as they come.
-    runs: Vec<Run>,
+    runs: Vec<TextRun>,
     /// The tie-breaker of `007` and `7`.
     text: String,
 }
 
 /// Numbers are less than text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Run {
+enum TextRun {
     /// The number of digits without leading zeros, and the digits: of any length, so that none overflows.
     Number(usize, String),
     Other(String),
@@ -151,9 +151,9 @@ impl From<String> for Natural {
             runs.push(match digits {
                 true => {
                     let digits = run.trim_start_matches('0');
-                    Run::Number(digits.len(), digits.to_owned())
+                    TextRun::Number(digits.len(), digits.to_owned())
                 }
-                false => Run::Other(run.to_owned()),
+                false => TextRun::Other(run.to_owned()),
             });
             rest = after;
         }

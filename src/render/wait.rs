@@ -107,7 +107,7 @@ pub(crate) fn refusal(refusal: &BindRefusal) -> String {
 /// Returns the line of a target that is reached.
 pub(crate) fn reached(line: &WaitLine<'_>) -> String {
     let WaitLine { target, waited, .. } = line;
-    let (subject, after) = (subject(target), after(waited.took));
+    let (subject, after) = (subject(target), elapsed(waited.took));
     // A socket that acts for a container has its holder elsewhere.
     let holder = match target.port {
         Some(_) => waited.listeners.iter().find_map(|listener| listener.head()),
@@ -133,7 +133,7 @@ pub(crate) fn reached(line: &WaitLine<'_>) -> String {
 
 /// Returns the line of the only target, which is not reached.
 pub(crate) fn missed(line: &WaitLine<'_>) -> String {
-    let (subject, after) = (subject(line.target), after(line.waited.took));
+    let (subject, after) = (subject(line.target), elapsed(line.waited.took));
     let why = line.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     match line.wanted {
         WaitFor::Listening => format!("nothing listens on {subject} {after}"),
@@ -178,7 +178,7 @@ pub(crate) fn attempt(attempt: WaitAttempt) -> Option<String> {
     })
 }
 
-fn after(took: Duration) -> String {
+fn elapsed(took: Duration) -> String {
     match took.as_millis() {
         0..5 => "at once".to_owned(),
         _ => format!("after {}", spell(took)),

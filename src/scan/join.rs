@@ -7,7 +7,7 @@ use crate::model::Target;
 use crate::model::{
     Candidate, Connection, Help, Holder, Listener, Process, Protocol, Reason, Socket, Unseen,
 };
-use crate::os::{self, Held};
+use crate::os::{self, SocketHolder};
 
 /// Facts of processes, cloned for each socket that a process holds and moved for the last one, so that a scan of a
 /// thousand processes does not keep them twice.
@@ -20,7 +20,7 @@ impl Processes {
     /// Counts how often each process is needed.
     pub(super) fn new<'a>(
         facts: BTreeMap<u32, Process>,
-        held: impl Iterator<Item = &'a Vec<Held>>,
+        held: impl Iterator<Item = &'a Vec<SocketHolder>>,
     ) -> Processes {
         let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
         for held in held.flatten() {
@@ -43,7 +43,7 @@ impl Processes {
 /// Joins a socket and its holders. A holder that exited meanwhile is left out.
 pub(super) fn join(
     socket: Socket,
-    held: Vec<Held>,
+    held: Vec<SocketHolder>,
     unseen: Option<Unseen>,
     processes: &mut Processes,
 ) -> Listener {
@@ -74,16 +74,16 @@ pub(super) fn join(
 
 /// The connections of listeners, and the sockets at their other ends on this machine. The kernel does not report which
 /// of several listeners with equal addresses accepted a connection, so it belongs to each of them.
-pub(super) struct Connected {
+pub(super) struct ConnectionIndex {
     /// Each connection, with the indexes of the listeners that may have accepted it.
     servers: Vec<(Vec<usize>, Socket)>,
     /// The sockets at the other ends.
     pub(super) clients: Vec<os::Row>,
 }
 
-impl Connected {
+impl ConnectionIndex {
     /// Finds the connections of these listeners among the other rows.
-    pub(super) fn new(listeners: &[os::Row], rest: Vec<os::Row>) -> Connected {
+    pub(super) fn new(listeners: &[os::Row], rest: Vec<os::Row>) -> ConnectionIndex {
         let mut by_port: BTreeMap<Option<u16>, Vec<usize>> = BTreeMap::new();
         for (at, listener) in listeners.iter().enumerate() {
             if listener.socket.is_listener() && listener.socket.protocol == Protocol::Tcp {
@@ -112,14 +112,14 @@ impl Connected {
         let is_client =
             |row: &os::Row| ends_of_opposite(&row.socket).is_some_and(|opposite| ends.contains(&opposite));
         let clients = others.into_iter().filter(is_client).collect();
-        Connected { servers, clients }
+        ConnectionIndex { servers, clients }
     }
 
     /// Returns the connections of each listener, with the processes at their other ends.
     pub(super) fn describe(
         self,
         listeners: &[os::Row],
-        held: &[Vec<Held>],
+        held: &[Vec<SocketHolder>],
         processes: &BTreeMap<u32, Process>,
     ) -> Vec<Vec<Connection>> {
         let mut by_ends: BTreeMap<Ends, Vec<Candidate>> = BTreeMap::new();

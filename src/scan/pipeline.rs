@@ -4,10 +4,10 @@
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{notes, program_labels, services, users};
 use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
-use crate::os::{self, ProgramWords, Row, Unread};
+use crate::os::{self, ProgramWords, Row, UnreadProcesses};
 use crate::port_info;
 
-use super::join::{Connected, Processes, join};
+use super::join::{ConnectionIndex, Processes, join};
 
 /// What a request wants of the stages after selection.
 pub(super) struct Scan<'a, 'r> {
@@ -32,7 +32,7 @@ pub(super) struct PipelineResult {
     /// How holders were searched for.
     pub(super) method: Option<HolderMethod>,
     /// Processes whose descriptors were not read.
-    pub(super) unread: Unread,
+    pub(super) unread: UnreadProcesses,
 }
 
 /// What the steps read and add to.
@@ -90,7 +90,11 @@ impl Scan<'_, '_> {
     ///
     /// # Errors
     /// If the list of processes cannot be read, or this system does not support the search.
-    pub(super) fn run(self, rows: Vec<Row>, connected: Option<Connected>) -> Result<PipelineResult, Error> {
+    pub(super) fn run(
+        self,
+        rows: Vec<Row>,
+        connected: Option<ConnectionIndex>,
+    ) -> Result<PipelineResult, Error> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::places;
+use super::directories;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Family, NotAsked, Protocol, Snapshot};
@@ -81,7 +81,7 @@ impl Selection {
                 own.to_ascii_lowercase().contains(&other.to_ascii_lowercase())
             })
             && is_within(&self.trees, &scope.trees, |own, other| own == other)
-            && is_within(&self.directories, &scope.directories, places::is_within)
+            && is_within(&self.directories, &scope.directories, directories::is_within)
             && (self.developer || !scope.developer);
         missing.extend((!holders).then_some(NotAsked::OtherHolders));
         missing.extend((self.namespaces && !scope.namespaces).then_some(NotAsked::Namespaces));
@@ -105,7 +105,7 @@ impl Selection {
     }
 
     /// Returns whether two selections name different processes, users, commands or folders.
-    pub(crate) fn is_of_other_holders(&self, other: &Selection) -> bool {
+    pub(crate) fn selects_other_holders(&self, other: &Selection) -> bool {
         fn differ<T: PartialEq>(one: &[T], other: &[T]) -> bool {
             !one.is_empty() && !other.is_empty() && !one.iter().any(|one| other.contains(one))
         }
@@ -300,7 +300,7 @@ mod tests {
         assert!(!overlap(&Query::new().protocol(Protocol::Tcp), &targets("unix")));
         assert!(!overlap(&Query::new().ipv4(true), &Query::new().ipv6(true)));
         assert!(overlap(&Query::new(), &targets("80")));
-        assert!(Query::new().pid(1).selection().is_of_other_holders(Query::new().pid(2).selection()));
-        assert!(!Query::new().pid(1).selection().is_of_other_holders(Query::new().selection()));
+        assert!(Query::new().pid(1).selection().selects_other_holders(Query::new().pid(2).selection()));
+        assert!(!Query::new().pid(1).selection().selects_other_holders(Query::new().selection()));
     }
 }

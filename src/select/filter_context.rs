@@ -21,7 +21,7 @@ pub(crate) struct FilterContext {
 
 impl FilterContext {
     /// Returns the facts about this machine, after a scan with these gaps.
-    pub(crate) fn of_this_machine(selection: &Selection, gaps: &[Gap]) -> FilterContext {
+    pub(crate) fn read(selection: &Selection, gaps: &[Gap]) -> FilterContext {
         let configured = if selection.developer { os::first_person() } else { None };
         let is_macos = os::SYSTEM == System::Macos;
         let first_person = configured.unwrap_or(first_by_default(is_macos));

@@ -2,8 +2,8 @@
 //! by facts about a process: container, service, user, session, project and program file. docs/options.md has the rule.
 //! Pure.
 
+use super::directories::is_within;
 use super::filter_context::FilterContext;
-use super::places::is_within;
 use crate::model::{Process, Service, ServiceManager, ServiceScope, SupervisorKind, Text};
 
 /// nobody, which some services run as.
@@ -24,7 +24,7 @@ pub(super) fn is_own(process: &Process, context: &FilterContext) -> Option<bool>
     if process.container.is_some() {
         return Some(true);
     }
-    if process.service.as_ref().is_some_and(is_of_system) {
+    if process.service.as_ref().is_some_and(is_system_service) {
         return Some(false);
     }
     let is_persons = process.project.is_some() || is_in_session(process);
@@ -46,7 +46,7 @@ pub(super) fn is_own(process: &Process, context: &FilterContext) -> Option<bool>
 }
 
 /// Returns whether a service belongs to the system. PM2 and Supervisor run programs of people, even if the system starts them.
-pub(super) fn is_of_system(service: &Service) -> bool {
+pub(super) fn is_system_service(service: &Service) -> bool {
     service.scope == ServiceScope::System
         && !matches!(service.manager, ServiceManager::Pm2 | ServiceManager::Supervisord)
 }

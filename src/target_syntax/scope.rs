@@ -63,22 +63,24 @@ impl Target {
             },
         };
         match (needs_interface(address), named) {
-            (false, ignored) => Ok(Scoped { target: self.on(None), ignored }),
-            (true, Some(name)) => Ok(unchanged(self.on(Some(name)))),
+            (false, ignored) => Ok(Scoped { target: self.with_interface(None), ignored }),
+            (true, Some(name)) => Ok(unchanged(self.with_interface(Some(name)))),
             (true, None) => {
                 let having = match address.is_multicast() {
                     true => here.link_local(),
                     false => here.with_address(address),
                 };
                 match having.as_slice() {
-                    [only] if !address.is_multicast() => Ok(unchanged(self.on(Some(only.clone())))),
+                    [only] if !address.is_multicast() => {
+                        Ok(unchanged(self.with_interface(Some(only.clone()))))
+                    }
                     several => Err(self.lacks_interface(address, several, here)),
                 }
             }
         }
     }
 
-    fn on(mut self, interface: Option<String>) -> Target {
+    fn with_interface(mut self, interface: Option<String>) -> Target {
         if let Some(address) = &mut self.address {
             address.interface = interface;
         }

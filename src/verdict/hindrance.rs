@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names;
 use crate::model::{ErrorName, SecurityModule, System, Text};
-use crate::os::{Limits, Local, Policies, Usability};
+use crate::os::{Limits, LocalAddress, Policies, Usability};
 
 /// What forbids a bind if no socket is in the way.
 ///
@@ -105,7 +105,7 @@ impl Hindrance {
         os: &System,
         target: &BindTarget,
         refusal: &BindRefusal,
-        local: Option<&[Local]>,
+        local: Option<&[LocalAddress]>,
         limits: &Limits,
         policies: impl FnOnce() -> Policies,
     ) -> Option<Hindrance> {
@@ -120,8 +120,8 @@ impl Hindrance {
 }
 
 /// Returns the hindrance for an address that cannot be bound, although it may be on an interface.
-fn not_usable(target: &BindTarget, local: Option<&[Local]>) -> Hindrance {
-    let is_asked = |one: &&Local| {
+fn not_usable(target: &BindTarget, local: Option<&[LocalAddress]>) -> Hindrance {
+    let is_asked = |one: &&LocalAddress| {
         Some(one.address) == target.address
             && target.interface.as_ref().is_none_or(|interface| *interface == one.interface)
     };

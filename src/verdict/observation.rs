@@ -8,7 +8,7 @@ use super::{Hindrance, Localhost, Shared, SharedBy};
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
 use crate::management::EngineUser;
 use crate::model::{Connection, Gap, Listener, ProbeOutcome, Protocol, Socket, State, System, Target};
-use crate::os::{HttpSysUrls, Limits, Local, Policies, Timer};
+use crate::os::{HttpSysUrls, Limits, LocalAddress, Policies, TcpTimer};
 use crate::port_sharing::{Answering, Decided, Sharing, answering};
 
 /// The options with which another socket may bind a UDP port that is in use. `None` if that could not be tested.
@@ -27,7 +27,7 @@ pub(crate) struct Orphan {
     pub(crate) peer: SocketAddr,
     pub(crate) state: State,
     /// The running timer, and the time left.
-    pub(crate) timer: Option<(Timer, Duration)>,
+    pub(crate) timer: Option<(TcpTimer, Duration)>,
     /// The socket at the other end, if it is on this machine and was found.
     pub(crate) other_end: Option<Listener>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Observation {
     /// The options whose attempts decide.
     pub(crate) decisive: BindOptions,
     pub(crate) limits: Limits,
-    pub(crate) local: Option<Vec<Local>>,
+    pub(crate) local: Option<Vec<LocalAddress>>,
     /// Connections that no process holds any more, and their other ends.
     pub(crate) orphans: Vec<Orphan>,
     /// How long the kernel waits until the other end of an orphan closes.

@@ -8,7 +8,7 @@ use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, soc
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
 use crate::model::{Note, ProbeOutcome, Protocol, State, System, Text};
-use crate::os::{Excluded, Limits, Local, Usability};
+use crate::os::{ExcludedRange, Limits, LocalAddress, Usability};
 
 #[test]
 fn each_kind_has_its_evidence() {
@@ -52,7 +52,8 @@ fn reserved_forwarded_and_foreign() {
     let mut excluded = observation(DENIED, DENIED, vec![]);
     excluded.os = System::Windows;
     excluded.limits.unprivileged_from = None;
-    let range = |administered| Excluded { ports: 70..=90, family: crate::model::Family::Ipv6, administered };
+    let range =
+        |administered| ExcludedRange { ports: 70..=90, family: crate::model::Family::Ipv6, administered };
     excluded.limits.excluded = vec![range(true)];
     let (family, protocol) = (crate::model::Family::Ipv6, Protocol::Tcp);
     assert_eq!(
@@ -111,7 +112,7 @@ fn reserved_forwarded_and_foreign() {
     foreign.attempts[0].address = "10.1.2.3".parse().unwrap();
     foreign.local = Some(
         ["127.0.0.1", "10.1.2.9", "192.168.0.1", "::1"]
-            .map(|address| Local {
+            .map(|address| LocalAddress {
                 address: address.parse().unwrap(),
                 interface: "e".into(),
                 usability: Usability::Usable,

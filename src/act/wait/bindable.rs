@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::pass::{Refused, WaitState};
+use super::pass::{BindDenial, WaitState};
 use super::tables::Tables;
 use crate::act::bind;
 use crate::act::hindrance::hindrance;
@@ -28,7 +28,7 @@ pub(super) struct Bindable<'a> {
     /// Whether the last scan found conflicting sockets.
     was_taken: bool,
     /// The last refused attempt: the sockets of the port, the time, and the refusal.
-    last_refused: Option<(Vec<Socket>, Instant, Option<Refused>)>,
+    last_refused: Option<(Vec<Socket>, Instant, Option<BindDenial>)>,
 }
 
 impl<'a> Bindable<'a> {
@@ -50,7 +50,7 @@ impl<'a> Bindable<'a> {
         }
         // Reads connections, of which there may be many, only if no listener has the port.
         for all in [false, true] {
-            let table = tables.of_port(self.bind_target.protocol, self.bind_target.port, all)?;
+            let table = tables.sockets_of_port(self.bind_target.protocol, self.bind_target.port, all)?;
             let conflicts = |row: &&Row| row.socket.peer.is_none() && self.bind_target.overlaps(&row.socket);
             if table.rows.iter().any(conflicts) {
                 self.was_taken = true;
@@ -123,7 +123,7 @@ impl<'a> Bindable<'a> {
         });
         if let Some((refusal, hindrance)) = explained {
             let may_pass = hindrance.may_pass();
-            let refused = Refused { refusal, hindrance: Some(hindrance) };
+            let refused = BindDenial { refusal, hindrance: Some(hindrance) };
             return Ok(Some(if may_pass {
                 WaitState::NotYet(Some(refused))
             } else {
@@ -137,7 +137,7 @@ impl<'a> Bindable<'a> {
                 format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
             )),
             Some(refusal) => {
-                Ok(Some(WaitState::NotYet(Some(Refused { refusal: (*refusal).clone(), hindrance: None }))))
+                Ok(Some(WaitState::NotYet(Some(BindDenial { refusal: (*refusal).clone(), hindrance: None }))))
             }
         }
     }

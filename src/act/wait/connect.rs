@@ -11,7 +11,7 @@ use super::pass::WaitAttempt;
 use crate::act::{bind, probe};
 use crate::bind_attempt::BindTarget;
 use crate::model::Exposure;
-use crate::os::{self, Local, Row, threads};
+use crate::os::{self, LocalAddress, Row, threads};
 
 /// How long one attempt takes at most, unless less is left of the timeout.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -105,12 +105,12 @@ fn stays_open(stream: &TcpStream) -> WaitAttempt {
 
 /// The addresses of this machine, read on first use.
 #[derive(Default)]
-pub(super) struct OwnAddresses(Option<Vec<Local>>);
+pub(super) struct OwnAddresses(Option<Vec<LocalAddress>>);
 
 impl OwnAddresses {
     fn contains(&mut self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let is_own = |local: &Local| local.address.to_canonical() == address;
+        let is_own = |local: &LocalAddress| local.address.to_canonical() == address;
         address.is_loopback()
             || self.0.get_or_insert_with(|| os::local_addresses().unwrap_or_default()).iter().any(is_own)
     }

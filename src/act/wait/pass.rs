@@ -6,7 +6,7 @@ use crate::verdict::Hindrance;
 
 /// Why a bind is refused.
 #[derive(Debug, Clone)]
-pub(crate) struct Refused {
+pub(crate) struct BindDenial {
     pub(crate) refusal: BindRefusal,
     /// What prevents it. `None` if a socket may.
     pub(crate) hindrance: Option<Hindrance>,
@@ -17,9 +17,9 @@ pub(crate) struct Refused {
 pub(super) enum WaitState {
     Reached,
     /// Sockets have the port, or the reason for the refusal may pass.
-    NotYet(Option<Refused>),
+    NotYet(Option<BindDenial>),
     /// The bind is refused, and waiting does not change that.
-    Never(Refused),
+    Never(BindDenial),
 }
 
 impl WaitState {

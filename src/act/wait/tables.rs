@@ -70,7 +70,7 @@ impl Tables {
     ///
     /// # Errors
     /// If the socket table cannot be read.
-    pub(super) fn of_port(
+    pub(super) fn sockets_of_port(
         &mut self,
         protocol: Protocol,
         port: u16,

@@ -30,7 +30,7 @@ impl WaitTarget {
             };
         }
         let port = bind_target(target)?;
-        let target = target.clone().of_protocol(port.protocol).unwrap_or_else(|| target.clone());
+        let target = target.clone().narrowed_to_protocol(port.protocol).unwrap_or_else(|| target.clone());
         Ok(WaitTarget::new(target, Some(port)))
     }
 

@@ -39,7 +39,7 @@ impl Target {
     }
 
     /// Returns the target that has these parts. `None` if they do not belong together.
-    pub(crate) fn of_parts(parts: Parts) -> Option<Target> {
+    pub(crate) fn try_from_parts(parts: Parts) -> Option<Target> {
         let Parts { protocol, family, address, interface, ports, path, service } = parts;
         let is_unix = protocol == Some(Protocol::Unix);
         match ports {
@@ -70,7 +70,7 @@ mod tests {
         let typed = typed.map(|text| Target::parse_list(text).unwrap().remove(0));
         let lsof = ["4tcp:22", "6", "@127.0.0.1:80"].map(|text| Target::parse_lsof(text).unwrap().remove(0));
         for target in typed.iter().chain(&lsof) {
-            assert_eq!(Target::of_parts(target.parts()).as_ref(), Some(target));
+            assert_eq!(Target::try_from_parts(target.parts()).as_ref(), Some(target));
         }
     }
 
@@ -88,7 +88,7 @@ mod tests {
             Parts { ports: Some((1, 2)), ..unix.clone() },
             Parts { address: Some([127, 0, 0, 1].into()), ..unix },
         ] {
-            assert_eq!(Target::of_parts(wrong.clone()), None, "{wrong:?}");
+            assert_eq!(Target::try_from_parts(wrong.clone()), None, "{wrong:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::model::Protocol;
-use crate::os::{Limits, Local, Usability};
+use crate::os::{Limits, LocalAddress, Usability};
 
 pub(in crate::os) use super::unix::http_sys_urls;
 #[cfg(feature = "cli")]
@@ -20,7 +20,7 @@ pub(in crate::os) fn limits(_protocol: Protocol) -> Limits {
 }
 
 /// Returns the addresses of this machine (getifaddrs(3)).
-pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
+pub(in crate::os) fn local_addresses() -> Option<Vec<LocalAddress>> {
     let interfaces = nix::ifaddrs::getifaddrs().ok()?;
     let local = interfaces.filter_map(|interface| {
         let address = interface.address?;
@@ -30,7 +30,7 @@ pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
             _ => return None,
         };
         let interface = interface.interface_name.as_str().into();
-        Some(Local { address: ip, interface, usability: Usability::Usable })
+        Some(LocalAddress { address: ip, interface, usability: Usability::Usable })
     });
     Some(local.collect())
 }

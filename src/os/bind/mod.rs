@@ -13,8 +13,8 @@ mod unix;
 mod unsupported;
 
 pub(crate) use port_limits::{
-    Excluded, HttpSysUrls, Limits, Local, Policies, Server, Usability, fin_timeout, http_sys_urls, limits,
-    local_addresses, policies, ready_limits, time_wait_left,
+    ExcludedRange, HttpSysUrls, Limits, LocalAddress, Policies, Server, Usability, fin_timeout,
+    http_sys_urls, limits, local_addresses, policies, ready_limits, time_wait_left,
 };
 #[cfg(feature = "cli")]
 pub(crate) use sys::interface_name;

@@ -8,7 +8,7 @@ use super::sys;
 use crate::model::{Confinement, Gap, Protocol, SecurityModule, Text};
 
 pub(crate) use crate::os::parse::linux::rtnetlink::Usability;
-pub(crate) use crate::os::parse::windows::excluded_ports::Excluded;
+pub(crate) use crate::os::parse::windows::excluded_ports::ExcludedRange;
 
 /// The limits of this machine on ports. `None` if the system has no such limit or does not report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub(crate) struct Limits {
     /// The ports of that range that are never assigned.
     pub(crate) reserved: Vec<RangeInclusive<u16>>,
     /// The ports that no process may bind. Windows only.
-    pub(crate) excluded: Vec<Excluded>,
+    pub(crate) excluded: Vec<ExcludedRange>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
 }
 
 /// An address of this machine, and the interface it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Local {
+pub(crate) struct LocalAddress {
     pub(crate) address: IpAddr,
     pub(crate) interface: Text,
     pub(crate) usability: Usability,
@@ -107,6 +107,6 @@ pub(crate) fn fin_timeout() -> Option<Duration> {
 
 /// Returns the addresses of this machine. `None` on Windows and if they cannot be read. Linux: rtnetlink(7); macOS:
 /// getifaddrs(3).
-pub(crate) fn local_addresses() -> Option<Vec<Local>> {
+pub(crate) fn local_addresses() -> Option<Vec<LocalAddress>> {
     sys::local_addresses()
 }

@@ -1,6 +1,6 @@
 //! The sockets that processes hold, on systems that search all holders at once.
 
-use super::{Held, ProgramWords, sys};
+use super::{ProgramWords, SocketHolder, sys};
 use crate::model::{Error, HolderSearch};
 use crate::os::table::Row;
 
@@ -11,7 +11,7 @@ use crate::os::table::Row;
 pub(in crate::os) fn held_among(rows: &[Row], pids: &[u32]) -> Result<Vec<(u32, usize)>, Error> {
     let rows: Vec<&Row> = rows.iter().collect();
     let holders = sys::holders(&rows, HolderSearch::Auto, ProgramWords::default())?;
-    let by_row = |(at, held): (usize, &Vec<Held>)| {
+    let by_row = |(at, held): (usize, &Vec<SocketHolder>)| {
         held.iter().map(|held| (held.process.pid(), at)).collect::<Vec<_>>()
     };
     let mut found: Vec<(u32, usize)> = holders.held.iter().enumerate().flat_map(by_row).collect();

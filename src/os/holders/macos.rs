@@ -13,7 +13,7 @@ use crate::os::descriptors::sys::{self as descriptors, Walk};
 use crate::os::macos_api as kernel;
 use crate::os::process::sys::ProcessRef;
 use crate::os::table::sys::PcbInfo;
-use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
+use crate::os::{HolderSearch, Holders, ProgramWords, Row, SocketHolder, UnreadProcesses};
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = false;
@@ -40,24 +40,24 @@ pub(in crate::os) fn holders(
     let others = !walked.refused.is_empty() || walked.failures().is_some();
     let origins = vec![(None, None); rows.len()];
     let method = Some(HolderMethod::Libproc);
-    Ok(Holders { held, unseen, origins, unread: Unread { pids: Vec::new(), others }, gaps, method })
+    Ok(Holders { held, unseen, origins, unread: UnreadProcesses { pids: Vec::new(), others }, gaps, method })
 }
 
 /// Returns the processes that have these sockets open. The number of the control block identifies the socket of a
 /// descriptor, even if another one has the same address and port.
-fn held(rows: &[&Row], walked: &Walk) -> Vec<Vec<Held>> {
+fn held(rows: &[&Row], walked: &Walk) -> Vec<Vec<SocketHolder>> {
     let key = |socket: &Socket, generation: u64| (socket.protocol, socket.endpoint.port(), generation);
     let mut places: BTreeMap<(Protocol, Option<u16>, u64), usize> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.pcb.generation != 0) {
         places.insert(key(&row.socket, row.pcb.generation), at);
     }
-    let mut all: Vec<Vec<Held>> = vec![Vec::new(); rows.len()];
+    let mut all: Vec<Vec<SocketHolder>> = vec![Vec::new(); rows.len()];
     for seen in &walked.found {
         let place = places.get(&key(&seen.entry.socket, seen.entry.generation));
         let Some(held) = place.and_then(|at| all.get_mut(*at)) else { continue };
         match held.last_mut().filter(|last| last.process.pid() == seen.pid) {
             Some(same) => same.descriptors.push(seen.descriptor),
-            None => held.extend(ProcessRef::open(seen.pid).map(|process| Held {
+            None => held.extend(ProcessRef::open(seen.pid).map(|process| SocketHolder {
                 process,
                 descriptors: vec![seen.descriptor],
                 evidence: Evidence::Descriptor,
@@ -68,7 +68,7 @@ fn held(rows: &[&Row], walked: &Walk) -> Vec<Vec<Held>> {
 }
 
 /// Returns an explanation if a socket may have holders other than those that were found.
-fn unseen(row: &Row, held: &[Held], walked: &Walk) -> Option<Unseen> {
+fn unseen(row: &Row, held: &[SocketHolder], walked: &Walk) -> Option<Unseen> {
     let PcbInfo { open, last_users, by_netstat, .. } = row.pcb;
     let evidence = if by_netstat { Evidence::Netstat } else { Evidence::LastUser };
     if !open {
@@ -101,7 +101,7 @@ fn unseen(row: &Row, held: &[Held], walked: &Walk) -> Option<Unseen> {
 }
 
 /// Returns the processes that used a socket last, if they still run and are not among its known holders.
-fn candidates(last_users: [u32; 2], held: &[Held], evidence: Evidence) -> Vec<Candidate> {
+fn candidates(last_users: [u32; 2], held: &[SocketHolder], evidence: Evidence) -> Vec<Candidate> {
     let [last, behalf] = last_users;
     let mut pids = vec![last];
     pids.extend((behalf != last).then_some(behalf));

@@ -14,7 +14,7 @@ use crate::model::{
     Container, Error, ErrorKind, Evidence, Gap, HolderMethod, HolderSearch, Protocol, Service, Unseen,
 };
 use crate::os::process;
-pub(crate) use crate::os::process::Unread;
+pub(crate) use crate::os::process::UnreadProcesses;
 use crate::os::table::Row;
 
 /// A function that returns the words that may be in the name of a program that serves a port. What is known about ports is
@@ -41,7 +41,7 @@ impl ProgramWords {
 
 /// A process that holds a socket, identified so that a later process with its pid is not taken for it.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
+pub(crate) struct SocketHolder {
     pub(crate) process: process::sys::ProcessRef,
     pub(crate) descriptors: Vec<u32>,
     pub(crate) evidence: Evidence,
@@ -51,12 +51,12 @@ pub(crate) struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
     /// The processes that hold each socket.
-    pub(crate) held: Vec<Vec<Held>>,
+    pub(crate) held: Vec<Vec<SocketHolder>>,
     /// The reason why a socket has no holder, or may have others.
     pub(crate) unseen: Vec<Option<Unseen>>,
     /// The service and the container that the socket itself belongs to.
     pub(crate) origins: Vec<Origin>,
-    pub(crate) unread: Unread,
+    pub(crate) unread: UnreadProcesses,
     pub(crate) gaps: Vec<Gap>,
     /// The method of the search; `None` if there was nothing to search for.
     pub(crate) method: Option<HolderMethod>,

@@ -8,7 +8,7 @@ use crate::model::{Candidate, Error, Evidence, Help, HolderMethod, Reason, Unsee
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
 use crate::os::process::sys::ProcessRef;
-use crate::os::{Held, HolderSearch, Holders, ProgramWords, Row, Unread};
+use crate::os::{HolderSearch, Holders, ProgramWords, Row, SocketHolder, UnreadProcesses};
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = false;
@@ -49,10 +49,10 @@ pub(in crate::os) fn holders(
 
 /// Returns the holders that the rows name. `reason` is why a list is empty.
 fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
-    let held: Vec<Vec<Held>> = rows
+    let held: Vec<Vec<SocketHolder>> = rows
         .iter()
         .map(|row| {
-            let holder = |pid: &u32| Held {
+            let holder = |pid: &u32| SocketHolder {
                 process: ProcessRef::without_start(*pid),
                 descriptors: Vec::new(),
                 evidence,
@@ -74,7 +74,7 @@ fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) ->
         })
         .collect();
     let origins = vec![(None, None); rows.len()];
-    let unread = Unread { pids: Vec::new(), others: true };
+    let unread = UnreadProcesses { pids: Vec::new(), others: true };
     let method = Some(HolderMethod::SocketTable);
     Holders { held, unseen, origins, unread, gaps: Vec::new(), method }
 }

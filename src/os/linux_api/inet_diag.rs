@@ -4,7 +4,7 @@
 //! The kernel skips its table of connections only if a request names the state LISTEN alone. Therefore listeners are a
 //! request of their own, and other states are requested only if they are wanted.
 
-use super::netlink::Fault;
+use super::netlink::NetlinkError;
 use super::sock_diag;
 use crate::model::State;
 pub(in crate::os) use crate::os::parse::linux::inet_diag::{InetDiagEntry, States};
@@ -20,7 +20,7 @@ pub(in crate::os) fn sockets(
     table: InetTable,
     states: States,
     port: Option<u16>,
-) -> Result<Vec<InetDiagEntry>, Fault> {
+) -> Result<Vec<InetDiagEntry>, NetlinkError> {
     let request = request(table.family, table.protocol, states, port);
     let parse = |message: &[u8]| parse(message, table.protocol);
     let mut entries = sock_diag::sockets(&request, parse, |_| true, "a socket that cannot be read")?;

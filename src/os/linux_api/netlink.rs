@@ -24,7 +24,7 @@ const REPEATS: usize = 3;
 
 /// Why a request has no reliable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Fault {
+pub(in crate::os) enum NetlinkError {
     /// A system call failed: netlink is unavailable here, or does not answer in time.
     System(Errno),
     /// The kernel answered with an error.
@@ -35,26 +35,26 @@ pub(in crate::os) enum Fault {
     Interrupted,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for NetlinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::System(errno) => {
+            NetlinkError::System(errno) => {
                 write!(f, "netlink is unavailable: {}", crate::os::describe_error(&(*errno).into()))
             }
-            Fault::Refused(errno) => write!(f, "netlink refused: {}", io::Error::from(*errno)),
-            Fault::Malformed(what) => write!(f, "netlink answered with {what}"),
-            Fault::Interrupted => f.write_str("the table kept changing while netlink read it"),
+            NetlinkError::Refused(errno) => write!(f, "netlink refused: {}", io::Error::from(*errno)),
+            NetlinkError::Malformed(what) => write!(f, "netlink answered with {what}"),
+            NetlinkError::Interrupted => f.write_str("the table kept changing while netlink read it"),
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for NetlinkError {}
 
-impl From<netlink::Fault> for Fault {
-    fn from(fault: netlink::Fault) -> Fault {
+impl From<netlink::DatagramError> for NetlinkError {
+    fn from(fault: netlink::DatagramError) -> NetlinkError {
         match fault {
-            netlink::Fault::Refused(errno) => Fault::Refused(Errno::from_raw_os_error(errno)),
-            netlink::Fault::Malformed(what) => Fault::Malformed(what),
+            netlink::DatagramError::Refused(errno) => NetlinkError::Refused(Errno::from_raw_os_error(errno)),
+            netlink::DatagramError::Malformed(what) => NetlinkError::Malformed(what),
         }
     }
 }
@@ -71,7 +71,7 @@ pub(in crate::os) fn dump(
     answer: u16,
     each: &mut dyn FnMut(&[u8]),
     restart: &mut dyn FnMut(),
-) -> Result<(), Fault> {
+) -> Result<(), NetlinkError> {
     let mut buffer = vec![0; BUFFER];
     for _ in 0..REPEATS {
         restart();
@@ -79,7 +79,7 @@ pub(in crate::os) fn dump(
             return Ok(());
         }
     }
-    Err(Fault::Interrupted)
+    Err(NetlinkError::Interrupted)
 }
 
 /// Requests a single answer instead of a dump, and calls `each` with its payload.
@@ -89,7 +89,7 @@ pub(in crate::os) fn ask(
     request: &[u8],
     answer: u16,
     each: &mut dyn FnMut(&[u8]),
-) -> Result<(), Fault> {
+) -> Result<(), NetlinkError> {
     let socket = open(protocol)?;
     send(&socket, &frame(kind, NLM_F_REQUEST, SEQUENCE, request))?;
     let mut buffer = vec![0; BUFFER];
@@ -106,7 +106,7 @@ fn dump_once(
     answer: u16,
     each: &mut dyn FnMut(&[u8]),
     buffer: &mut [u8],
-) -> Result<bool, Fault> {
+) -> Result<bool, NetlinkError> {
     let socket = open(protocol)?;
     send(&socket, &frame(kind, NLM_F_REQUEST | NLM_F_DUMP, SEQUENCE, request))?;
     let mut interrupted = false;
@@ -119,23 +119,23 @@ fn dump_once(
     }
 }
 
-fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Fault> {
+fn open(protocol: Option<Protocol>) -> Result<OwnedFd, NetlinkError> {
     let socket =
         rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
-            .map_err(Fault::System)?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(LONGEST_SILENCE)).map_err(Fault::System)?;
+            .map_err(NetlinkError::System)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(LONGEST_SILENCE)).map_err(NetlinkError::System)?;
     Ok(socket)
 }
 
-fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), Fault> {
-    retry(|| rustix::net::send(socket, message, SendFlags::empty())).map_err(Fault::System).map(drop)
+fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), NetlinkError> {
+    retry(|| rustix::net::send(socket, message, SendFlags::empty())).map_err(NetlinkError::System).map(drop)
 }
 
-fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Result<&'a [u8], Fault> {
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Result<&'a [u8], NetlinkError> {
     let (received, length) =
-        retry(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::TRUNC)).map_err(Fault::System)?;
+        retry(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::TRUNC)).map_err(NetlinkError::System)?;
     let bytes = buffer.get(..received).filter(|_| length == received);
-    bytes.ok_or(Fault::Malformed("a datagram that was cut off"))
+    bytes.ok_or(NetlinkError::Malformed("a datagram that was cut off"))
 }
 
 /// Repeats an interrupted system call, a limited number of times.

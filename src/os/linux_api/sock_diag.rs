@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rustix::net::netlink::SOCK_DIAG;
 
-use super::netlink::{Fault, dump};
+use super::netlink::{NetlinkError, dump};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
@@ -18,7 +18,7 @@ pub(super) fn sockets<T>(
     parse: impl Fn(&[u8]) -> Option<T>,
     keep: impl Fn(&T) -> bool,
     unreadable: &'static str,
-) -> Result<Vec<T>, Fault> {
+) -> Result<Vec<T>, NetlinkError> {
     let entries = RefCell::new(Vec::new());
     let mut all_read = true;
     dump(
@@ -33,5 +33,5 @@ pub(super) fn sockets<T>(
         },
         &mut || entries.borrow_mut().clear(),
     )?;
-    if all_read { Ok(entries.into_inner()) } else { Err(Fault::Malformed(unreadable)) }
+    if all_read { Ok(entries.into_inner()) } else { Err(NetlinkError::Malformed(unreadable)) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::netlink::Fault;
+use super::netlink::NetlinkError;
 use super::sock_diag;
 use crate::os::parse::linux::unix_diag::{
     AF_UNIX, LISTEN, SHOW_ICONS, SHOW_NAME, SHOW_PEER, SHOW_RQLEN, SHOW_UID, SHOW_VFS, parse,
@@ -10,7 +10,7 @@ use crate::os::parse::linux::unix_diag::{
 pub(in crate::os) use crate::os::parse::linux::unix_diag::{UnixDiagEntry, parse_proc};
 
 /// Returns the listening Unix sockets, or all of them.
-pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, Fault> {
+pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, NetlinkError> {
     dump_entries(
         if all { u32::MAX } else { 1 << LISTEN },
         SHOW_NAME | SHOW_VFS | SHOW_RQLEN | SHOW_UID,
@@ -19,14 +19,14 @@ pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, Fault> {
 }
 
 /// Returns the inode numbers of the Unix sockets with unread messages.
-pub(in crate::os) fn pending() -> Result<Vec<u64>, Fault> {
+pub(in crate::os) fn pending() -> Result<Vec<u64>, NetlinkError> {
     // A server has tens of thousands of Unix sockets, and unread messages in hardly any of them.
     let waits = |entry: &UnixDiagEntry| entry.queue.is_some_and(|queue| queue.waiting > 0);
     Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
 }
 
 /// Returns the possible senders of the messages in each of these sockets (inodes, ascending).
-pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, Fault> {
+pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, NetlinkError> {
     let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
     let uids: BTreeMap<u64, u32> =
         entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect();
@@ -53,7 +53,7 @@ fn dump_entries(
     states: u32,
     show: u32,
     keep: impl Fn(&UnixDiagEntry) -> bool,
-) -> Result<Vec<UnixDiagEntry>, Fault> {
+) -> Result<Vec<UnixDiagEntry>, NetlinkError> {
     let mut request = vec![AF_UNIX, 0, 0, 0];
     request.extend(states.to_ne_bytes());
     request.extend(0_u32.to_ne_bytes());

@@ -12,12 +12,12 @@ use crate::os::parse::IsServicePort;
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::os) struct Job {
     pub(in crate::os) label: Text,
-    sockets: Vec<Declared>,
+    sockets: Vec<DeclaredSocket>,
 }
 
 /// A socket in a job's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Declared {
+struct DeclaredSocket {
     /// A port, or the name of a service.
     service: String,
     protocol: Protocol,
@@ -43,7 +43,7 @@ pub(in crate::os) fn read(bytes: &[u8]) -> Option<Job> {
     (!sockets.is_empty()).then(|| Job { label: label.into(), sockets })
 }
 
-fn declared(socket: &Dictionary) -> Option<Declared> {
+fn declared(socket: &Dictionary) -> Option<DeclaredSocket> {
     let text = |key: &str| socket.get(key).and_then(Value::as_string);
     // A socket that connects names the peer's port.
     if socket.get("SockPassive").and_then(Value::as_boolean) == Some(false) {
@@ -56,7 +56,7 @@ fn declared(socket: &Dictionary) -> Option<Declared> {
     };
     let datagrams = text("SockType").is_some_and(|kind| kind.eq_ignore_ascii_case("dgram"))
         || text("SockProtocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("udp"));
-    Some(Declared {
+    Some(DeclaredSocket {
         service,
         protocol: if datagrams { Protocol::Udp } else { Protocol::Tcp },
         node: text("SockNodeName").map(str::to_owned),
@@ -64,7 +64,7 @@ fn declared(socket: &Dictionary) -> Option<Declared> {
     })
 }
 
-impl Declared {
+impl DeclaredSocket {
     fn matches(&self, socket: &Socket, is_service_port: IsServicePort) -> bool {
         let (Some(address), Some(port)) = (socket.endpoint.address(), socket.endpoint.port()) else {
             return false;

@@ -7,7 +7,7 @@ use sysinfo::System;
 use crate::model::{Parent, Process, Supervisor, Text};
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
-use crate::os::process::sysinfo::Family;
+use crate::os::process::sysinfo::SysinfoQuery;
 
 /// Adds the ancestors of a process and the nearest supervisor among them. A "parent" that started after its child is
 /// another process with its pid.
@@ -15,7 +15,7 @@ pub(in crate::os) fn add(
     mut facts: Process,
     system: &System,
     process: &sysinfo::Process,
-    family: &Family,
+    family: &SysinfoQuery,
 ) -> Process {
     let mut child = process;
     while let Some(parent) = child.parent().and_then(|pid| system.process(pid)) {

@@ -19,11 +19,11 @@ pub(in crate::os) struct CheckedOut {
 
 /// Returns what is checked out at a folder: in the nearest repository at or above it.
 pub(in crate::os) fn checked_out(files: &mut Files, folder: &Path) -> CheckedOut {
-    folder.ancestors().find_map(|folder| here(files, folder)).unwrap_or_default()
+    folder.ancestors().find_map(|folder| read_checkout(files, folder)).unwrap_or_default()
 }
 
 /// Returns what is checked out in exactly this folder. `None` if it has no repository.
-fn here(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
+fn read_checkout(files: &mut Files, folder: &Path) -> Option<CheckedOut> {
     let git = folder.join(".git");
     // A link to a directory counts as a directory.
     if files.status(&git, true)?.is_directory() {

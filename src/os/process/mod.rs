@@ -30,7 +30,7 @@ use crate::os::{threads, users};
 
 /// Processes whose descriptors were not read.
 #[derive(Debug, Default)]
-pub(crate) struct Unread {
+pub(crate) struct UnreadProcesses {
     /// Their pids, as far as they are known, ascending.
     pub(crate) pids: Vec<u32>,
     /// Whether there may be others.
@@ -111,7 +111,7 @@ pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
 
 /// Returns the public facts about the processes whose descriptors were not read, with `ancestry` all of their ancestors.
 /// `None` if there may be others.
-pub(crate) fn describe_unread(unread: &Unread, ancestry: bool) -> Option<Vec<Process>> {
+pub(crate) fn describe_unread(unread: &UnreadProcesses, ancestry: bool) -> Option<Vec<Process>> {
     if unread.others {
         return None;
     }

@@ -14,14 +14,14 @@ pub(in crate::os) use super::sys::sysinfo_read::WORTH_A_THREAD;
 
 /// The processes of one read, on some systems with their ancestors.
 #[derive(Debug)]
-pub(in crate::os) struct Family {
+pub(in crate::os) struct SysinfoQuery {
     /// The pids that sysinfo reads.
     pub(in crate::os) pids: Vec<Pid>,
     /// Names by pid, of systems that report better ones than sysinfo.
     pub(in crate::os) names: BTreeMap<u32, Text>,
 }
 
-impl Family {
+impl SysinfoQuery {
     /// Returns the name that the system reports for a process, if it is a better one than sysinfo's.
     pub(in crate::os) fn listed_name(&self, process: &sysinfo::Process) -> Option<Text> {
         self.names.get(&process.pid().as_u32()).cloned()

@@ -20,7 +20,7 @@ impl Fingerprint {
 
     /// Returns the fingerprints of the rows whose sockets `keep` accepts, sorted, because the kernel's order differs between
     /// reads.
-    pub(crate) fn of_all(table: &SocketTable, keep: impl Fn(&Socket) -> bool) -> Vec<Fingerprint> {
+    pub(crate) fn from_table(table: &SocketTable, keep: impl Fn(&Socket) -> bool) -> Vec<Fingerprint> {
         let rows = table.rows.iter().filter(|row| keep(&row.socket));
         let mut fingerprints: Vec<Fingerprint> = rows.map(Fingerprint::new).collect();
         fingerprints.sort_by(|a, b| {

@@ -17,7 +17,7 @@ mod unsupported;
 use std::collections::BTreeMap;
 
 use crate::model::{Error, Gap, Socket, TableRead, Text, UnixPath};
-pub(crate) use crate::os::parse::linux::inet_diag::{Detail, Timer};
+pub(crate) use crate::os::parse::linux::inet_diag::{TcpDetail, TcpTimer};
 use crate::os::table_request::TableRequest;
 
 /// The socket table, as far as it could be read.
@@ -52,7 +52,7 @@ impl SocketTable {
 
 impl Row {
     /// Returns further facts about a TCP socket.
-    pub(crate) fn detail(&self) -> Detail {
+    pub(crate) fn detail(&self) -> TcpDetail {
         sys::detail(self)
     }
 }
@@ -70,7 +70,7 @@ pub(crate) struct Row {
     #[cfg(target_os = "linux")]
     pub(crate) file: Option<sys::SocketFile>,
     #[cfg(target_os = "linux")]
-    pub(crate) detail: Detail,
+    pub(crate) detail: TcpDetail,
     /// Facts from the protocol control block in the kernel of macOS.
     #[cfg(target_os = "macos")]
     pub(crate) pcb: sys::PcbInfo,

@@ -1,11 +1,11 @@
 //! What only Linux reports of sockets.
 
-use super::{Detail, Row, SocketTable, TableRequest};
+use super::{Row, SocketTable, TableRequest, TcpDetail};
 use crate::model::Text;
 
 /// Returns nothing: only netlink on Linux reports further facts.
-pub(super) fn detail(_row: &Row) -> Detail {
-    Detail::default()
+pub(super) fn detail(_row: &Row) -> TcpDetail {
+    TcpDetail::default()
 }
 
 /// Does nothing: Unix sockets are not listed on this system.

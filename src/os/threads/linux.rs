@@ -6,7 +6,7 @@ use std::thread;
 use super::{join, may_start, spawn};
 
 /// Runs `beside` on another thread while `here` runs on this one, or after it if no thread can be started.
-pub(in crate::os) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
+pub(in crate::os) fn run_both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
     thread::scope(|scope| {
         let other = may_start(2).then(|| spawn(scope, &beside).ok()).flatten();
         let here = here();
@@ -18,7 +18,7 @@ pub(in crate::os) fn both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl 
 ///
 /// # Errors
 /// If no thread can be started.
-pub(in crate::os) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
+pub(in crate::os) fn run_on_new_thread<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
     if !may_start(2) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
@@ -31,8 +31,8 @@ mod tests {
 
     #[test]
     fn both_are_done() {
-        assert_eq!(both(|| 1, || 2), (1, 2));
+        assert_eq!(run_both(|| 1, || 2), (1, 2));
         let own = thread::current().id();
-        assert!(alone(|| thread::current().id()).is_ok_and(|id| id != own));
+        assert!(run_on_new_thread(|| thread::current().id()).is_ok_and(|id| id != own));
     }
 }

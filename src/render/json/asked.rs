@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::reading::Wrong;
+use super::reading::InvalidValue;
 use crate::model::Target;
 use crate::model::target::{Parts, ServiceName};
 use crate::model::{Family, Protocol};
@@ -101,18 +101,18 @@ impl From<&Target> for TargetJson {
 }
 
 impl TryFrom<AskedJson> for Selection {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: AskedJson) -> Result<Self, Wrong> {
+    fn try_from(json: AskedJson) -> Result<Self, InvalidValue> {
         let family = |name: &String| match Family::parse(name) {
             Some(family @ (Family::Ipv4 | Family::Ipv6)) => Ok(family),
-            _ => Err(Wrong("families")),
+            _ => Err(InvalidValue("families")),
         };
         let families: Vec<Family> = json.families.iter().map(family).collect::<Result<_, _>>()?;
-        let protocol = |name: &String| Protocol::parse(name).ok_or(Wrong("protocols"));
+        let protocol = |name: &String| Protocol::parse(name).ok_or(InvalidValue("protocols"));
         let user = |user: String| user.parse().map_or(UserName::Name(user), UserName::Uid);
         let decode = |folder: &String| {
-            BASE64.decode(folder).map(Text::from).map_err(|_| Wrong("asked.directories_bytes"))
+            BASE64.decode(folder).map(Text::from).map_err(|_| InvalidValue("asked.directories_bytes"))
         };
         let directories = match &json.directories_bytes {
             Some(encoded) => encoded.iter().map(decode).collect::<Result<_, _>>()?,
@@ -138,11 +138,11 @@ impl TryFrom<AskedJson> for Selection {
 }
 
 impl TryFrom<TargetJson> for Target {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: TargetJson) -> Result<Self, Wrong> {
-        let protocol = |name: String| Protocol::parse(&name).ok_or(Wrong("targets.protocol"));
-        let family = |name: String| Family::parse(&name).ok_or(Wrong("targets.family"));
+    fn try_from(json: TargetJson) -> Result<Self, InvalidValue> {
+        let protocol = |name: String| Protocol::parse(&name).ok_or(InvalidValue("targets.protocol"));
+        let family = |name: String| Family::parse(&name).ok_or(InvalidValue("targets.family"));
         let parts = Parts {
             protocol: json.protocol.map(protocol).transpose()?,
             family: json.family.map(family).transpose()?,
@@ -152,6 +152,6 @@ impl TryFrom<TargetJson> for Target {
             path: json.path,
             service: json.service.zip(json.service_file).map(|(name, file)| ServiceName { name, file }),
         };
-        Target::of_parts(parts).ok_or(Wrong("targets"))
+        Target::try_from_parts(parts).ok_or(InvalidValue("targets"))
     }
 }

@@ -58,7 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
     })?;
     let mut asked = None;
     for (at, question) in document.asked.into_iter().flatten().enumerate() {
-        let place = |Wrong(key): Wrong| error(&format!("at asked[{at}].{key}: invalid value"));
+        let place = |InvalidValue(key): InvalidValue| error(&format!("at asked[{at}].{key}: invalid value"));
         let question = Selection::try_from(question).map_err(place)?;
         asked.get_or_insert_with(Vec::new).push(question);
     }
@@ -76,11 +76,12 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         sources: Sources::default(),
     };
     for (at, path) in document.paths.into_iter().enumerate() {
-        let place = |Wrong(key): Wrong| error(&format!("at paths[{at}].{key}: invalid value"));
+        let place = |InvalidValue(key): InvalidValue| error(&format!("at paths[{at}].{key}: invalid value"));
         snapshot.paths.push(UnixPath::try_from(path).map_err(place)?);
     }
     for (at, listener) in document.listeners.into_iter().enumerate() {
-        let place = |Wrong(key): Wrong| error(&format!("at listeners[{at}].{key}: invalid value"));
+        let place =
+            |InvalidValue(key): InvalidValue| error(&format!("at listeners[{at}].{key}: invalid value"));
         snapshot.listeners.push(Listener::try_from(listener).map_err(place)?);
     }
     snapshot.sort();
@@ -94,12 +95,12 @@ fn first_line_is_document(bytes: &[u8]) -> bool {
 }
 
 /// The key of a value that is well-formed and still means nothing.
-pub(crate) struct Wrong(pub(super) &'static str);
+pub(crate) struct InvalidValue(pub(super) &'static str);
 
-fn text(lossy: &str, bytes: Option<&String>, key: &'static str) -> Result<Text, Wrong> {
+fn text(lossy: &str, bytes: Option<&String>, key: &'static str) -> Result<Text, InvalidValue> {
     match bytes {
         None => Ok(lossy.into()),
-        Some(bytes) => BASE64.decode(bytes).map(Text::from).map_err(|_| Wrong(key)),
+        Some(bytes) => BASE64.decode(bytes).map(Text::from).map_err(|_| InvalidValue(key)),
     }
 }
 
@@ -107,20 +108,20 @@ fn text_option(
     lossy: &Option<String>,
     bytes: &Option<String>,
     key: &'static str,
-) -> Result<Option<Text>, Wrong> {
+) -> Result<Option<Text>, InvalidValue> {
     lossy.as_ref().map(|lossy| text(lossy, bytes.as_ref(), key)).transpose()
 }
 
-fn file_change(name: &Option<String>, key: &'static str) -> Result<Option<FileChange>, Wrong> {
-    name.as_ref().map(|name| FileChange::parse(name).ok_or(Wrong(key))).transpose()
+fn file_change(name: &Option<String>, key: &'static str) -> Result<Option<FileChange>, InvalidValue> {
+    name.as_ref().map(|name| FileChange::parse(name).ok_or(InvalidValue(key))).transpose()
 }
 
 fn plain(text: &Option<String>) -> Option<Text> {
     text.as_deref().map(Text::from)
 }
 
-fn unknown_user(name: &Option<String>, key: &'static str) -> Result<Option<UnknownUser>, Wrong> {
-    name.as_deref().map(|name| UnknownUser::parse(name).ok_or(Wrong(key))).transpose()
+fn unknown_user(name: &Option<String>, key: &'static str) -> Result<Option<UnknownUser>, InvalidValue> {
+    name.as_deref().map(|name| UnknownUser::parse(name).ok_or(InvalidValue(key))).transpose()
 }
 
 impl From<UserNamespaceJson> for UserNamespace {
@@ -135,11 +136,11 @@ impl From<UserNamespaceJson> for UserNamespace {
 }
 
 impl TryFrom<ListenerJson> for Listener {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ListenerJson) -> Result<Self, Wrong> {
-        let protocol = Protocol::parse(&json.protocol).ok_or(Wrong("protocol"))?;
-        let state = State::parse(&json.state).ok_or(Wrong("state"))?;
+    fn try_from(json: ListenerJson) -> Result<Self, InvalidValue> {
+        let protocol = Protocol::parse(&json.protocol).ok_or(InvalidValue("protocol"))?;
+        let state = State::parse(&json.state).ok_or(InvalidValue("state"))?;
         let endpoint = match (protocol, json.address, json.port) {
             (Protocol::Unix, ..) => {
                 Endpoint::Unix { path: text_option(&json.path, &json.path_bytes, "path_bytes")? }
@@ -147,13 +148,13 @@ impl TryFrom<ListenerJson> for Listener {
             (_, Some(address), Some(port)) => {
                 Endpoint::Ip { address, port, interface: plain(&json.interface) }
             }
-            (_, None, _) => return Err(Wrong("address")),
-            (_, _, None) => return Err(Wrong("port")),
+            (_, None, _) => return Err(InvalidValue("address")),
+            (_, _, None) => return Err(InvalidValue("port")),
         };
         let mut listener = Listener::new(Socket::new(protocol, endpoint, state));
         let socket = &mut listener.socket;
         if socket.family().as_str() != json.family {
-            return Err(Wrong("family"));
+            return Err(InvalidValue("family"));
         }
         socket.peer = json.peer.map(|peer| SocketAddr::new(peer.address, peer.port));
         socket.dual_stack = json.dual_stack;
@@ -164,7 +165,7 @@ impl TryFrom<ListenerJson> for Listener {
         socket.queue = json.queue.map(|queue| Queue { waiting: queue.waiting, limit: queue.limit });
         socket.namespace = plain(&json.namespace);
         socket.other_paths = json.other_paths.iter().map(|path| path.as_str().into()).collect();
-        let leads_to = |name: &String| PathTarget::parse(name).ok_or(Wrong("path_leads_to"));
+        let leads_to = |name: &String| PathTarget::parse(name).ok_or(InvalidValue("path_leads_to"));
         socket.path_leads_to = json.path_leads_to.as_ref().map(leads_to).transpose()?;
         listener.service = json.service.map(Service::from);
         listener.container = json.container.map(Container::from);
@@ -184,23 +185,23 @@ impl TryFrom<ListenerJson> for Listener {
 }
 
 impl TryFrom<PathJson> for UnixPath {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: PathJson) -> Result<Self, Wrong> {
+    fn try_from(json: PathJson) -> Result<Self, InvalidValue> {
         let path = text(&json.path, json.path_bytes.as_ref(), "path_bytes")?;
-        let holds = PathContent::parse(&json.holds).ok_or(Wrong("holds"))?;
+        let holds = PathContent::parse(&json.holds).ok_or(InvalidValue("holds"))?;
         Ok(UnixPath { path, holds })
     }
 }
 
 impl TryFrom<ProbeJson> for Probe {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ProbeJson) -> Result<Self, Wrong> {
+    fn try_from(json: ProbeJson) -> Result<Self, InvalidValue> {
         let took = Duration::try_from_secs_f64(json.milliseconds / 1e3);
         Ok(Probe {
-            outcome: ProbeOutcome::parse(&json.outcome).ok_or(Wrong("probe.outcome"))?,
-            took: took.map_err(|_| Wrong("probe.milliseconds"))?,
+            outcome: ProbeOutcome::parse(&json.outcome).ok_or(InvalidValue("probe.outcome"))?,
+            took: took.map_err(|_| InvalidValue("probe.milliseconds"))?,
         })
     }
 }
@@ -235,11 +236,11 @@ impl From<ContainerJson> for Container {
 }
 
 impl TryFrom<UnseenJson> for Unseen {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: UnseenJson) -> Result<Self, Wrong> {
+    fn try_from(json: UnseenJson) -> Result<Self, InvalidValue> {
         Ok(Unseen {
-            reason: Reason::parse(&json.reason).ok_or(Wrong("unseen.reason"))?,
+            reason: Reason::parse(&json.reason).ok_or(InvalidValue("unseen.reason"))?,
             help: plain(&json.help).map(Help::Text),
             candidates: json.candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
             kernel: json.kernel.into_iter().map(KernelSocket::try_from).collect::<Result<_, _>>()?,
@@ -248,11 +249,11 @@ impl TryFrom<UnseenJson> for Unseen {
 }
 
 impl TryFrom<KernelSocketJson> for KernelSocket {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: KernelSocketJson) -> Result<Self, Wrong> {
+    fn try_from(json: KernelSocketJson) -> Result<Self, InvalidValue> {
         Ok(KernelSocket {
-            kind: KernelSocketKind::parse(&json.kind).ok_or(Wrong("unseen.kernel.kind"))?,
+            kind: KernelSocketKind::parse(&json.kind).ok_or(InvalidValue("unseen.kernel.kind"))?,
             interface: text_option(&json.interface, &json.interface_bytes, "unseen.kernel.interface_bytes")?,
             id: json.id,
             namespace: plain(&json.namespace),
@@ -261,24 +262,24 @@ impl TryFrom<KernelSocketJson> for KernelSocket {
 }
 
 impl TryFrom<CandidateJson> for Candidate {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: CandidateJson) -> Result<Self, Wrong> {
+    fn try_from(json: CandidateJson) -> Result<Self, InvalidValue> {
         Ok(Candidate {
             pid: json.pid,
             name: text(&json.name, json.name_bytes.as_ref(), "candidates.name_bytes")?,
-            evidence: Evidence::parse(&json.evidence).ok_or(Wrong("candidates.evidence"))?,
+            evidence: Evidence::parse(&json.evidence).ok_or(InvalidValue("candidates.evidence"))?,
         })
     }
 }
 
 impl TryFrom<ConnectionJson> for Connection {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ConnectionJson) -> Result<Self, Wrong> {
+    fn try_from(json: ConnectionJson) -> Result<Self, InvalidValue> {
         Ok(Connection {
             peer: SocketAddr::new(json.address, json.port),
-            state: State::parse(&json.state).ok_or(Wrong("connections.state"))?,
+            state: State::parse(&json.state).ok_or(InvalidValue("connections.state"))?,
             clients: json.clients.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
         })
     }

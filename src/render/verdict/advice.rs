@@ -55,13 +55,13 @@ pub(super) fn advice(advice: &Advice) -> String {
         }
         Advice::WaitForTimeWait { target, left, alternative } => {
             let left = left.map_or_else(String::new, |left| format!(" ({})", phrases::whole_seconds(left)));
-            format!("{}wait until it is over{left}: {}", or(*alternative), wait_free(target))
+            format!("{}wait until it is over{left}: {}", conjunction(*alternative), wait_free(target))
         }
         Advice::CloseOtherEnds(listeners) => {
             format!("let {} close the other end", phrases::list(listeners, usize::MAX, phrases::holders))
         }
         Advice::WaitForKernel { target, alternative } => {
-            format!("{}wait until the kernel gives it up: {}", or(*alternative), wait_free(target))
+            format!("{}wait until the kernel gives it up: {}", conjunction(*alternative), wait_free(target))
         }
         Advice::EndConnection => {
             "or end the connection at either side: a bind without it succeeds after that".to_owned()
@@ -218,7 +218,7 @@ fn target_or_address(target: &BindTarget) -> String {
     }
 }
 
-fn or(alternative: bool) -> &'static str {
+fn conjunction(alternative: bool) -> &'static str {
     if alternative { "or " } else { "" }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::sentences;
 use crate::model::{Condition, Container, Endpoint, Family, Listener, Service, State, System, Text};
-use crate::os::{Excluded, HttpSysUrls, Server};
+use crate::os::{ExcludedRange, HttpSysUrls, Server};
 use crate::verdict::test_support::{DENIED, IN_USE, held_by, observation, socket};
 use crate::verdict::{Observation, VerdictKind, judge};
 
@@ -237,7 +237,8 @@ fn what_cannot_be_bound_says_why() {
     let mut excluded = observation(DENIED, DENIED, vec![]);
     excluded.os = System::Windows;
     excluded.limits.unprivileged_from = None;
-    excluded.limits.excluded = vec![Excluded { ports: 70..=90, family: Family::Ipv6, administered: true }];
+    excluded.limits.excluded =
+        vec![ExcludedRange { ports: 70..=90, family: Family::Ipv6, administered: true }];
     let verdict = judge(excluded);
     assert!(verdict.reason.to_string().contains("70-90"), "{}", verdict.reason);
     let advice = sentences(&verdict.advice).join("; ");

@@ -9,7 +9,7 @@ use crate::management::role::role;
 use crate::management::service_command::{list_sockets, release_store, stop_socket_unit};
 use crate::management::{self, Manager, managers};
 use crate::model::{Help, Holder, Listener, Process, Reason, Service, State, System, Text, Unseen};
-use crate::os::Excluded;
+use crate::os::ExcludedRange;
 
 /// The most processes that are named as holders of other ends.
 const MOST_ENDS: usize = 4;
@@ -85,7 +85,7 @@ impl Explanation<'_> {
     }
 
     /// Returns how to list and free a range of ports that Windows excludes.
-    fn leave_excluded_range(&self, range: &Excluded) -> Vec<Advice> {
+    fn leave_excluded_range(&self, range: &ExcludedRange) -> Vec<Advice> {
         let (family, protocol) = (range.family, self.observation.target.protocol);
         let free = match range.administered {
             true => Advice::RemoveExcludedRange { family, protocol, range: range.ports.clone() },

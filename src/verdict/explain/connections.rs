@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Fact, Orphan, OrphanedConnection, OtherEnd, VerdictKind};
 use super::{Explanation, add_once};
 use crate::model::{Listener, State};
-use crate::os::Timer;
+use crate::os::TcpTimer;
 
 /// How long Linux keeps a connection in TIME_WAIT (TCP_TIMEWAIT_LEN in net/tcp.h).
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -16,20 +16,20 @@ impl Explanation<'_> {
     pub(super) fn orphaned(&self) -> Vec<Fact> {
         let orphans = self.orphans();
         let Some(first) = orphans.first() else { return Vec::new() };
-        let left = |wanted: &[Timer]| {
+        let left = |wanted: &[TcpTimer]| {
             let timers = orphans.iter().filter(|orphan| orphan.state == first.state);
             let timers = timers.filter_map(|orphan| orphan.timer.filter(|(timer, _)| wanted.contains(timer)));
             timers.map(|(_, left)| left).max()
         };
-        let unsent = first.state == State::FinWait1 && matches!(first.timer, Some((Timer::Probe, _)));
+        let unsent = first.state == State::FinWait1 && matches!(first.timer, Some((TcpTimer::Probe, _)));
         let left = match first.state {
             // The kernel splits a limit above the length of TIME_WAIT into two timers. The second has that length.
-            State::FinWait2 => match (left(&[Timer::End]), left(&[Timer::KeepAlive])) {
+            State::FinWait2 => match (left(&[TcpTimer::End]), left(&[TcpTimer::KeepAlive])) {
                 (_, Some(left)) => Some(left + TIME_WAIT),
                 (left, None) => left,
             },
-            State::FinWait1 if unsent => left(&[Timer::Probe]),
-            _ => left(&[Timer::Retransmission, Timer::Probe]),
+            State::FinWait1 if unsent => left(&[TcpTimer::Probe]),
+            _ => left(&[TcpTimer::Retransmission, TcpTimer::Probe]),
         };
         let limit = self.observation.fin_timeout.filter(|_| first.state == State::FinWait2);
         let mut facts =

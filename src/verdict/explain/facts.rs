@@ -8,7 +8,7 @@ use super::super::{
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, BindRefusalKind};
 use crate::model::{Family, Listener, ProbeOutcome, Process, Protocol, State, System};
-use crate::os::Local;
+use crate::os::LocalAddress;
 use crate::port_sharing::Decided;
 
 /// The most sockets that a verdict explains one by one.
@@ -202,12 +202,12 @@ impl Explanation<'_> {
 }
 
 /// Returns up to three addresses that have the most leading bits in common with an address.
-fn nearest(target: IpAddr, local: &[Local]) -> Vec<&Local> {
+fn nearest(target: IpAddr, local: &[LocalAddress]) -> Vec<&LocalAddress> {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
         IpAddr::V6(address) => address.to_bits(),
     };
-    let mut same: Vec<&Local> =
+    let mut same: Vec<&LocalAddress> =
         local.iter().filter(|local| local.address.is_ipv4() == target.is_ipv4()).collect();
     same.sort_by_key(|local| {
         let common = (bits(local.address) ^ bits(target)).leading_zeros();

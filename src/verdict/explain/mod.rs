@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use super::{BoundHistory, ByState, Fact, Hindrance, Observation, VerdictKind};
 use crate::bind_attempt::{BindOptions, BindRefusal};
 use crate::model::{Listener, Service, Socket};
-use crate::os::Excluded;
+use crate::os::ExcludedRange;
 
 /// A verdict that has its kind and still needs its explanation.
 pub(super) struct Explanation<'a> {
@@ -34,7 +34,7 @@ impl Explanation<'_> {
     }
 
     /// Returns the range of ports excluded by Windows that has this port.
-    fn excluded(&self) -> Option<&Excluded> {
+    fn excluded(&self) -> Option<&ExcludedRange> {
         self.observation
             .limits
             .excluded

@@ -18,7 +18,7 @@ const KINDS: [&str; 3] = ["program", "fcgi-program", "eventlistener"];
 const MOST_PROCESSES: i64 = 1024;
 
 /// A process in a configuration.
-struct Configured<'a> {
+struct ConfiguredProcess<'a> {
     section: &'a Section,
     group: &'a str,
     /// `None` if its name depends on something unknown.
@@ -29,14 +29,14 @@ struct Configured<'a> {
 }
 
 /// The part of a configuration that describes a process.
-pub(super) struct Described<'a> {
+pub(super) struct ProgramSection<'a> {
     /// The section of its program.
     pub(super) section: &'a Section,
     /// The names that supervisorctl has to stop. Empty if they are unknown.
     pub(super) names: Vec<Text>,
 }
 
-impl Configured<'_> {
+impl ConfiguredProcess<'_> {
     /// Returns the name that supervisorctl takes.
     fn full_name(&self) -> Option<Text> {
         let name = self.name.as_deref()?;
@@ -55,7 +55,7 @@ impl Config {
         child: &Process,
         parent: &Process,
         sources: &mut dyn Sources,
-    ) -> Option<Described<'_>> {
+    ) -> Option<ProgramSection<'_>> {
         let all = self.processes().filter(|_| self.complete)?;
         let mut known: BTreeMap<&str, Option<Fit>> = BTreeMap::new();
         for one in &all {
@@ -65,7 +65,7 @@ impl Config {
             all.iter().map(|one| (known.get(one.command.as_str()).copied().flatten(), one)).collect();
         let best = fits.iter().map(|(fit, _)| *fit).max().flatten();
         // If no command is equal, a process that replaced itself in an unknown way may be any of them.
-        let mut matching: Vec<&Configured<'_>> = match best {
+        let mut matching: Vec<&ConfiguredProcess<'_>> = match best {
             Some(Fit::Arguments) => {
                 fits.iter().filter(|(fit, _)| *fit == best).map(|(_, one)| *one).collect()
             }
@@ -73,8 +73,9 @@ impl Config {
             None => all.iter().collect(),
         };
         if best.is_some() && matching.len() > 1 {
-            let own =
-                |one: &&&Configured<'_>| self.starts_in(one, parent).as_ref() == child.directory.as_ref();
+            let own = |one: &&&ConfiguredProcess<'_>| {
+                self.starts_in(one, parent).as_ref() == child.directory.as_ref()
+            };
             let there: Vec<_> = matching.iter().filter(own).copied().collect();
             if child.directory.is_some() && !there.is_empty() {
                 matching = there;
@@ -90,7 +91,7 @@ impl Config {
             (None, [only]) => only.full_name().into_iter().collect(),
             (None, _) => Vec::new(),
         };
-        Some(Described { section, names })
+        Some(ProgramSection { section, names })
     }
 
     /// Returns the names that supervisorctl takes for all processes of the FastCGI program with this port.
@@ -115,7 +116,7 @@ impl Config {
     }
 
     /// Returns all processes of the configuration. `None` if they are too many or their number is unknown.
-    fn processes(&self) -> Option<Vec<Configured<'_>>> {
+    fn processes(&self) -> Option<Vec<ConfiguredProcess<'_>>> {
         let mut found = Vec::new();
         for section in &self.sections {
             let Some(program) = program_of(section) else { continue };
@@ -142,7 +143,7 @@ impl Config {
                         })
                     };
                     let name = expand(section.get("process_name").unwrap_or("%(program_name)s"));
-                    found.push(Configured {
+                    found.push(ConfiguredProcess {
                         section,
                         group,
                         name: Some(name).filter(|name| !name.contains(ANY)),
@@ -164,7 +165,7 @@ impl Config {
     }
 
     /// Returns the folder that a process of the configuration is started in. `None` if it is unknown.
-    fn starts_in(&self, process: &Configured<'_>, parent: &Process) -> Option<Text> {
+    fn starts_in(&self, process: &ConfiguredProcess<'_>, parent: &Process) -> Option<Text> {
         let folder = match &process.directory {
             Some(folder) => folder.as_str().into(),
             None => parent.directory.clone()?,

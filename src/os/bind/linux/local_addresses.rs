@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use crate::model::Text;
-use crate::os::bind::port_limits::Local;
+use crate::os::bind::port_limits::LocalAddress;
 use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::rtnetlink::{ADDRESS_HEADER, address};
 
@@ -12,7 +12,7 @@ const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
 
 /// Returns the addresses of this network namespace. `None` if they cannot be read.
-pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
+pub(in crate::os) fn local_addresses() -> Option<Vec<LocalAddress>> {
     let found = RefCell::new(Vec::new());
     let mut each = |message: &[u8]| found.borrow_mut().extend(address(message));
     dump(None, RTM_GETADDR, &[0; ADDRESS_HEADER], RTM_NEWADDR, &mut each, &mut || found.borrow_mut().clear())
@@ -30,7 +30,7 @@ pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
     let local = found.into_inner().into_iter();
     Some(
         local
-            .map(|(address, index, usability)| Local { address, interface: name(index), usability })
+            .map(|(address, index, usability)| LocalAddress { address, interface: name(index), usability })
             .collect(),
     )
 }

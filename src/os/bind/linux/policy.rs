@@ -44,7 +44,7 @@ pub(in crate::os) fn policies() -> Policies {
     let status = std::fs::read("/proc/thread-self/status").unwrap_or_default();
     let restrictions = Restrictions::parse(&status);
     let is_first =
-        std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| uid_map::is_of_first_namespace(&map));
+        std::fs::read_to_string("/proc/self/uid_map").ok().map(|map| uid_map::is_initial_map(&map));
     let modules = modules();
     let has = |module: &SecurityModule| modules.as_ref().is_none_or(|modules| modules.contains(module));
     let confinement = CONFINING

@@ -4,7 +4,7 @@ mod attempts;
 pub(in crate::os) mod netsh;
 
 use crate::model::Protocol;
-use crate::os::{Limits, Local};
+use crate::os::{Limits, LocalAddress};
 
 pub(crate) use super::unsupported::BOUND_SOCKETS_ARE_CHECKED;
 pub(in crate::os) use super::unsupported::{fin_timeout, policies, time_wait_left};
@@ -14,7 +14,7 @@ pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port
 pub(in crate::os) use netsh::{http_sys_urls, limits};
 
 /// Returns nothing: the addresses of this machine are not read on this system.
-pub(in crate::os) fn local_addresses() -> Option<Vec<Local>> {
+pub(in crate::os) fn local_addresses() -> Option<Vec<LocalAddress>> {
     None
 }
 

@@ -92,7 +92,7 @@ impl Mounts {
     /// Reads the mounts of this process. `None` if they cannot be read.
     pub(in crate::os) fn read() -> Option<Mounts> {
         let table = procfs::read_at(CWD, "/proc/self/mountinfo", LONGEST).ok()?;
-        let mut remote = remote_places(&table);
+        let mut remote = remote_mount_points(&table);
         // If the root is remote, so is everything that this process runs from: if the root does not answer, nothing
         // does.
         remote.retain(|mount| mount != Path::new("/"));
@@ -100,7 +100,7 @@ impl Mounts {
     }
 
     /// Returns the same place as a path for this process.
-    fn here(&self, place: &Path) -> PathBuf {
+    fn to_own_path(&self, place: &Path) -> PathBuf {
         match self.base.as_os_str().is_empty() {
             true => place.to_owned(),
             false => self.base.join(place.strip_prefix("/").unwrap_or(place)),
@@ -110,7 +110,7 @@ impl Mounts {
     /// Returns whether the root directory of a process is on a remote file system. True also if that is unknown.
     pub(in crate::os) fn has_remote_root(process: impl std::os::fd::AsFd) -> bool {
         let table = procfs::read_at(process, "mountinfo", LONGEST);
-        table.map_or(true, |table| remote_places(&table).iter().any(|place| place == Path::new("/")))
+        table.map_or(true, |table| remote_mount_points(&table).iter().any(|place| place == Path::new("/")))
     }
 
     /// Finds out what a path leads to without touching a remote file system. With `follow`, a link at its end is
@@ -137,16 +137,16 @@ impl Mounts {
                 place = next;
                 continue;
             }
-            let Ok(stat) = rustix::fs::statat(CWD, self.here(&next), AtFlags::SYMLINK_NOFOLLOW) else {
+            let Ok(stat) = rustix::fs::statat(CWD, self.to_own_path(&next), AtFlags::SYMLINK_NOFOLLOW) else {
                 return Route::Absent;
             };
             match FileType::from_raw_mode(stat.st_mode) {
                 // These links lead elsewhere than their text says: to a root directory in another mount namespace, to
                 // an open file.
-                FileType::Symlink if is_of_process(&place) => return Route::Remote,
+                FileType::Symlink if is_process_directory(&place) => return Route::Remote,
                 FileType::Symlink => {
                     links += 1;
-                    let target = rustix::fs::readlink(self.here(&next), Vec::new());
+                    let target = rustix::fs::readlink(self.to_own_path(&next), Vec::new());
                     let Some(target) = target.ok().filter(|_| links <= MOST_LINKS) else {
                         return Route::Absent;
                     };
@@ -175,7 +175,7 @@ impl Mounts {
 }
 
 /// Returns whether a directory is that of a process in /proc, or below it.
-fn is_of_process(directory: &Path) -> bool {
+fn is_process_directory(directory: &Path) -> bool {
     let mut names = directory.components().skip(1);
     let is_number = |name: Component<'_>| name.as_os_str().as_bytes().iter().all(u8::is_ascii_digit);
     names.next().is_some_and(|name| name.as_os_str() == "proc") && names.next().is_some_and(is_number)
@@ -196,7 +196,7 @@ fn push(rest: &mut Vec<OsString>, path: &Path) {
 }
 
 /// Returns the mount points of remote file systems.
-pub(in crate::os) fn remote_places(table: &[u8]) -> Vec<PathBuf> {
+pub(in crate::os) fn remote_mount_points(table: &[u8]) -> Vec<PathBuf> {
     let is_remote = |mount: &MountLine<'_>| !LOCAL.iter().any(|local| local.as_bytes() == mount.kind);
     let remote = mount_lines(table).filter(is_remote);
     remote.map(|mount| PathBuf::from(OsString::from_vec(mount.point()))).collect()
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn remote_mounts() {
-        assert_eq!(remote_places(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
-        assert_eq!(remote_places(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
+        assert_eq!(remote_mount_points(TABLE), [PathBuf::from("/home/u v"), PathBuf::from("/srv/nfs")]);
+        assert_eq!(remote_mount_points(b"22 1 254:1 / / rw - 9p rootfs rw"), [PathBuf::from("/")]);
         assert!(LOCAL.is_sorted());
     }
 
@@ -242,7 +242,7 @@ mod tests {
         link("/srv/nfs/x", "outside");
         link("loop", "loop");
         let mut mounts =
-            Mounts { remote: remote_places(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
+            Mounts { remote: remote_mount_points(TABLE), base: PathBuf::new(), plain: BTreeSet::new() };
         let mut route = |path: &str, follow| mounts.route(&folder.join(path), follow);
         assert_eq!(route("a/b", true), Route::Local(folder.join("a/b")));
         assert_eq!(route("inside", true), Route::Local(folder.join("a/b")));
@@ -263,7 +263,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = remote_places(&bytes);
+            let _ = remote_mount_points(&bytes);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use rustix::net::netlink;
 
 use crate::model::{ForwardingRules, Protocol, Text, UnreadRules};
-use crate::os::linux_api::netlink::{Fault, dump};
+use crate::os::linux_api::netlink::{NetlinkError, dump};
 use crate::os::parse::linux::kernel_lists;
 use crate::os::parse::linux::netlink::text_attribute;
 use crate::os::parse::linux::nftables::evaluate::{Chains, Connection, evaluate};
@@ -40,9 +40,9 @@ pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAd
             evaluate(&chains, connection, &elements, &mut found);
         }
         // This kernel has no nftables.
-        Err(Fault::System(errno) | Fault::Refused(errno)) if is_missing(errno) => {}
+        Err(NetlinkError::System(errno) | NetlinkError::Refused(errno)) if is_missing(errno) => {}
         // A sandbox may refuse netlink entirely.
-        Err(Fault::System(errno) | Fault::Refused(errno))
+        Err(NetlinkError::System(errno) | NetlinkError::Refused(errno))
             if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
         {
             found.unread.push(UnreadRules::Permission);
@@ -77,7 +77,7 @@ fn is_built_in() -> bool {
 }
 
 /// Reads the chains of all tables in which a rule could pass connections on. `None` if there is no such table.
-fn read() -> Result<Option<Chains>, Fault> {
+fn read() -> Result<Option<Chains>, NetlinkError> {
     let bases: RefCell<Vec<BaseChain>> = RefCell::default();
     ask(GET_CHAIN, NEW_CHAIN, &[0; 4], &|message| bases.borrow_mut().extend(base_chain(message)), &|| {
         bases.borrow_mut().clear();
@@ -144,6 +144,6 @@ fn ask(
     request: &[u8],
     each: &dyn Fn(&[u8]),
     restart: &dyn Fn(),
-) -> Result<(), Fault> {
+) -> Result<(), NetlinkError> {
     dump(Some(netlink::NETFILTER), kind, request, answer, &mut |message| each(message), &mut || restart())
 }

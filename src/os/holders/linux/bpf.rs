@@ -45,7 +45,7 @@ pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, BpfUnavailable> {
     allowed()?;
     let failed =
         |step| move |error: io::Error| BpfUnavailable::Failed { step, error: Text::from_display(error) };
-    let types = types::Types::of_running_kernel().map_err(failed(BpfStep::ReadTypes))?;
+    let types = types::Types::read_running_kernel().map_err(failed(BpfStep::ReadTypes))?;
     let layout =
         btf::layout(&types, &program::WANTED).map_err(|fault| failed(BpfStep::LoadProgram)(fault.into()))?;
     drop(types);

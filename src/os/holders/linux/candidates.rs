@@ -26,7 +26,7 @@ use other_listeners::OtherListeners;
 /// The most candidates that are named. A longer list is not useful.
 const FEW: usize = 5;
 /// A process whose descriptors may not be read.
-pub(in crate::os) struct Refused {
+pub(in crate::os) struct UnreadableProcess {
     pub(in crate::os) pid: u32,
     pub(in crate::os) parent: u32,
     pub(in crate::os) comm: Vec<u8>,
@@ -42,9 +42,9 @@ struct Facts {
     cgroup: Option<Vec<u8>>,
 }
 
-impl Refused {
-    pub(in crate::os) fn new(pid: u32, stat: Stat) -> Refused {
-        Refused { pid, parent: stat.parent, comm: stat.name, facts: OnceCell::new() }
+impl UnreadableProcess {
+    pub(in crate::os) fn new(pid: u32, stat: Stat) -> UnreadableProcess {
+        UnreadableProcess { pid, parent: stat.parent, comm: stat.name, facts: OnceCell::new() }
     }
 
     fn facts(&self, overflow: Option<OverflowUid>) -> &Facts {
@@ -70,21 +70,21 @@ impl Refused {
 }
 
 /// All processes that may hold a socket.
-pub(in crate::os) struct Pool<'a> {
-    processes: Vec<&'a Refused>,
+pub(in crate::os) struct CandidatePool<'a> {
+    processes: Vec<&'a UnreadableProcess>,
     /// Why they were chosen; `None` if they are simply all unreadable processes.
     chosen_by: Option<Evidence>,
 }
 
-impl Pool<'_> {
+impl CandidatePool<'_> {
     pub(in crate::os) fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
 }
 
 /// Chooses among the unreadable processes.
-pub(in crate::os) struct Choice<'a> {
-    pub(in crate::os) refused: &'a [Refused],
+pub(in crate::os) struct CandidateRanking<'a> {
+    pub(in crate::os) refused: &'a [UnreadableProcess],
     pub(in crate::os) overflow: Option<OverflowUid>,
     /// The words in the names of programs that serve a port.
     pub(in crate::os) program_words: ProgramWords,
@@ -92,23 +92,24 @@ pub(in crate::os) struct Choice<'a> {
     pub(in crate::os) other_listeners: &'a OnceCell<OtherListeners>,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> CandidateRanking<'a> {
     /// Returns the processes that may hold the socket: those of its cgroup, else those of the user who opened it, unless that
     /// is root.
-    pub(in crate::os) fn pool(&self, row: &Row, members: &[u32]) -> Pool<'a> {
+    pub(in crate::os) fn pool(&self, row: &Row, members: &[u32]) -> CandidatePool<'a> {
         let in_cgroup = self.refused.iter().filter(|refused| members.binary_search(&refused.pid).is_ok());
-        let in_cgroup: Vec<&Refused> = in_cgroup.collect();
+        let in_cgroup: Vec<&UnreadableProcess> = in_cgroup.collect();
         if !in_cgroup.is_empty() {
-            return Pool { processes: in_cgroup, chosen_by: Some(Evidence::Cgroup) };
+            return CandidatePool { processes: in_cgroup, chosen_by: Some(Evidence::Cgroup) };
         }
         match row.socket.uid {
             Some(uid) if uid != 0 => {
-                let is_users = |refused: &&Refused| refused.facts(self.overflow).uids.contains(&uid);
+                let is_users =
+                    |refused: &&UnreadableProcess| refused.facts(self.overflow).uids.contains(&uid);
                 let processes = self.refused.iter().filter(is_users).collect();
-                Pool { processes, chosen_by: Some(Evidence::User) }
+                CandidatePool { processes, chosen_by: Some(Evidence::User) }
             }
             // Root may become any user; or the user is unknown here.
-            _ => Pool { processes: self.refused.iter().collect(), chosen_by: None },
+            _ => CandidatePool { processes: self.refused.iter().collect(), chosen_by: None },
         }
     }
 
@@ -116,15 +117,15 @@ impl<'a> Choice<'a> {
     pub(in crate::os) fn candidates(
         &self,
         row: &Row,
-        pool: &Pool<'_>,
+        pool: &CandidatePool<'_>,
         unit: Option<&[u8]>,
     ) -> Vec<Candidate> {
         let expected = ExpectedProgram::new(row, unit, self.program_words);
-        let own = |refused: &Refused| match pool.chosen_by {
+        let own = |refused: &UnreadableProcess| match pool.chosen_by {
             Some(evidence) => evidence,
             None => expected.evidence(refused, self.overflow).unwrap_or(Evidence::Unread),
         };
-        let rank = |refused: &&Refused| (expected.rank(refused, self.overflow), refused.pid);
+        let rank = |refused: &&UnreadableProcess| (expected.rank(refused, self.overflow), refused.pid);
         let mut processes = pool.processes.clone();
         processes.sort_by_cached_key(rank);
         if processes.len() <= FEW {
@@ -146,7 +147,7 @@ impl<'a> Choice<'a> {
             return matching;
         }
         let other_listeners = self.other_listeners.get_or_init(OtherListeners::read);
-        let listening: Vec<&&Refused> = processes
+        let listening: Vec<&&UnreadableProcess> = processes
             .iter()
             .filter(|refused| other_listeners.includes(refused.facts(self.overflow)))
             .collect();
@@ -161,10 +162,11 @@ impl<'a> Choice<'a> {
 
 /// Returns the processes except those whose parent has the same name and is among them: a server's workers, which hold
 /// the same sockets.
-fn without_workers<'a>(processes: &[&'a Refused]) -> Vec<&'a Refused> {
+fn without_workers<'a>(processes: &[&'a UnreadableProcess]) -> Vec<&'a UnreadableProcess> {
     let names: BTreeSet<(u32, &[u8])> =
         processes.iter().map(|refused| (refused.pid, refused.comm.as_slice())).collect();
-    let is_worker = |refused: &&&Refused| names.contains(&(refused.parent, refused.comm.as_slice()));
+    let is_worker =
+        |refused: &&&UnreadableProcess| names.contains(&(refused.parent, refused.comm.as_slice()));
     processes.iter().filter(|refused| !is_worker(refused)).copied().collect()
 }
 
@@ -181,10 +183,10 @@ mod tests {
 
     const WORDS: ProgramWords = ProgramWords(crate::port_info::program_words);
 
-    fn process(pid: u32, parent: u32, name: &str, uid: u32, command: &str) -> Refused {
+    fn process(pid: u32, parent: u32, name: &str, uid: u32, command: &str) -> UnreadableProcess {
         let command = command.split(' ').map(Text::from).collect();
         let facts = Facts { uids: vec![uid; 4], command, cgroup: None };
-        Refused { pid, parent, comm: name.into(), facts: OnceCell::from(facts) }
+        UnreadableProcess { pid, parent, comm: name.into(), facts: OnceCell::from(facts) }
     }
 
     fn row(port: u16, uid: u32) -> Row {
@@ -197,10 +199,14 @@ mod tests {
     }
 
     /// Nobody listens elsewhere.
-    fn chosen(refused: &[Refused], row: &Row, members: &[u32]) -> Vec<(u32, Evidence)> {
+    fn chosen(refused: &[UnreadableProcess], row: &Row, members: &[u32]) -> Vec<(u32, Evidence)> {
         let other_listeners = OnceCell::from(OtherListeners::default());
-        let choice =
-            Choice { refused, overflow: None, program_words: WORDS, other_listeners: &other_listeners };
+        let choice = CandidateRanking {
+            refused,
+            overflow: None,
+            program_words: WORDS,
+            other_listeners: &other_listeners,
+        };
         let candidates = choice.candidates(row, &choice.pool(row, members), None);
         candidates.iter().map(|candidate| (candidate.pid, candidate.evidence)).collect()
     }
@@ -209,14 +215,14 @@ mod tests {
     fn processes_that_dropped_root_are_candidates_if_few() {
         let few = [process(1, 0, "init", 0, "init"), process(9, 1, "resolver", 65_534, "resolver")];
         assert_eq!(chosen(&few, &row(9453, 0), &[]), [(1, Evidence::Unread), (9, Evidence::Unread)]);
-        let many: Vec<Refused> =
+        let many: Vec<UnreadableProcess> =
             (1..40).map(|pid| process(pid, 0, "x", if pid == 20 { 65_534 } else { 0 }, "x")).collect();
         assert_eq!(chosen(&many, &row(9453, 0), &[]), []);
     }
 
     #[test]
     fn what_speaks_for_a_process_ranks_it_first() {
-        let mut many: Vec<Refused> = (1..40).map(|pid| process(pid, 0, "x", 0, "x")).collect();
+        let mut many: Vec<UnreadableProcess> = (1..40).map(|pid| process(pid, 0, "x", 0, "x")).collect();
         many.push(process(50, 1, "sshd", 0, "sshd: /usr/sbin/sshd -D"));
         many.push(process(60, 1, "python3", 7, "python3 -m http.server --bind 0.0.0.0:22"));
         let wanted = [(60, Evidence::Arguments), (50, Evidence::Name)];
@@ -235,10 +241,11 @@ mod tests {
 
     #[test]
     fn listening_on_other_ports_ranks_a_candidate() {
-        let refused: Vec<Refused> = (1..40).map(|pid| process(pid, 0, "x", 100 + pid, "x")).collect();
+        let refused: Vec<UnreadableProcess> =
+            (1..40).map(|pid| process(pid, 0, "x", 100 + pid, "x")).collect();
         let users = BTreeSet::from([120]);
         let other_listeners = OnceCell::from(OtherListeners { cgroups: BTreeSet::new(), users });
-        let choice = Choice {
+        let choice = CandidateRanking {
             refused: &refused,
             overflow: None,
             program_words: WORDS,

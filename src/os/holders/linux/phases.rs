@@ -15,13 +15,13 @@ use crate::model::Error;
 
 /// One step of the search.
 struct Phase {
-    runs: Runs,
+    runs: RunCondition,
     search: fn(&mut State<'_>) -> Result<(), Error>,
 }
 
 /// When a phase runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Runs {
+enum RunCondition {
     Always,
     /// While some socket has no known holder.
     IfMissing,
@@ -30,23 +30,23 @@ enum Runs {
 /// The phases in their order. A later one costs more, or concerns fewer sockets.
 const PHASES: [Phase; 9] = [
     // The descriptor tables of all processes, by the BPF iterator or by a walk through /proc.
-    Phase { runs: Runs::Always, search: descriptor_tables::search },
+    Phase { runs: RunCondition::Always, search: descriptor_tables::search },
     // Sockets that were closed since the socket table was read.
-    Phase { runs: Runs::IfMissing, search: closed_sockets::search },
+    Phase { runs: RunCondition::IfMissing, search: closed_sockets::search },
     // Descriptor tables of single threads; which processes refuse access; what the kernel reports.
-    Phase { runs: Runs::IfMissing, search: thread_tables::search },
+    Phase { runs: RunCondition::IfMissing, search: thread_tables::search },
     // Fixed files of io_urings.
-    Phase { runs: Runs::IfMissing, search: io_uring::search },
+    Phase { runs: RunCondition::IfMissing, search: io_uring::search },
     // What this process may not read.
-    Phase { runs: Runs::Always, search: visibility::search },
+    Phase { runs: RunCondition::Always, search: visibility::search },
     // Sockets that the kernel has opened itself.
-    Phase { runs: Runs::IfMissing, search: kernel_sockets::search },
+    Phase { runs: RunCondition::IfMissing, search: kernel_sockets::search },
     // Sockets that were passed on while the tables were read.
-    Phase { runs: Runs::IfMissing, search: repeated_walk::search },
+    Phase { runs: RunCondition::IfMissing, search: repeated_walk::search },
     // Sockets in unread messages (SCM_RIGHTS).
-    Phase { runs: Runs::IfMissing, search: scm_rights::search },
+    Phase { runs: RunCondition::IfMissing, search: scm_rights::search },
     // Sockets that a system call, a request of an io_uring or a mapping keeps open.
-    Phase { runs: Runs::IfMissing, search: without_descriptor::search },
+    Phase { runs: RunCondition::IfMissing, search: without_descriptor::search },
 ];
 
 /// Runs the phases, each if it is needed.
@@ -56,7 +56,7 @@ pub(in crate::os) fn run(state: &mut State<'_>) -> Result<(), Error> {
 
 fn run_phases(phases: &[Phase], state: &mut State<'_>) -> Result<(), Error> {
     for phase in phases {
-        if phase.runs == Runs::Always || !state.missing.is_empty() {
+        if phase.runs == RunCondition::Always || !state.missing.is_empty() {
             (phase.search)(state)?;
             state.update_missing();
         }
@@ -74,7 +74,8 @@ mod tests {
     /// Two phases always run; no other one may cost anything when every socket has its holder.
     #[test]
     fn phases_are_skipped_when_nothing_is_missing() {
-        let always: Vec<usize> = (0..PHASES.len()).filter(|at| PHASES[*at].runs == Runs::Always).collect();
+        let always: Vec<usize> =
+            (0..PHASES.len()).filter(|at| PHASES[*at].runs == RunCondition::Always).collect();
         assert_eq!(always, [0, 4]);
         let (_listener, row) = state::test_rows::listener();
         let rows = [&row];
@@ -101,9 +102,9 @@ mod tests {
         let rows = [&row];
         let mut state = State::new(&rows, HolderSearch::Walk);
         let phases = [
-            Phase { runs: Runs::IfMissing, search: finds_all },
-            Phase { runs: Runs::IfMissing, search: marks },
-            Phase { runs: Runs::Always, search: marks },
+            Phase { runs: RunCondition::IfMissing, search: finds_all },
+            Phase { runs: RunCondition::IfMissing, search: marks },
+            Phase { runs: RunCondition::Always, search: marks },
         ];
         run_phases(&phases, &mut state).unwrap();
         assert_eq!(state.walk.pids, [1, 2]);

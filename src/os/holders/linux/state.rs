@@ -11,7 +11,7 @@ use crate::model::{Error, Evidence, HolderMethod, Protocol};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
 use crate::os::linux_api::cgroup_owner::belongs_to;
 use crate::os::process::sys::process_ref::ProcessRef;
-use crate::os::{Held, HolderSearch, Holders, Row, Unread, describe_error};
+use crate::os::{HolderSearch, Holders, Row, SocketHolder, UnreadProcesses, describe_error};
 
 /// A search for the holders of some rows.
 pub(in crate::os) struct State<'a> {
@@ -103,7 +103,7 @@ impl<'a> State<'a> {
         let mut pids: Vec<u32> = visibility.refused.iter().map(|refused| refused.pid).collect();
         pids.extend(walk.failed.iter().map(|(pid, _)| *pid));
         pids.sort_unstable();
-        let unread = Unread { pids, others: visibility.hidden || visibility.namespaced };
+        let unread = UnreadProcesses { pids, others: visibility.hidden || visibility.namespaced };
         let held = join(rows, walk.found);
         let unseen = rows.iter().zip(&held).map(|(row, held)| visibility.unseen(row, held)).collect();
         let origin = |row: &&Row| {
@@ -115,15 +115,15 @@ impl<'a> State<'a> {
 }
 
 /// Returns the holders of each row: one for each process, with all its descriptors of the socket.
-fn join(rows: &[&Row], mut found: Vec<SocketDescriptor>) -> Vec<Vec<Held>> {
+fn join(rows: &[&Row], mut found: Vec<SocketDescriptor>) -> Vec<Vec<SocketHolder>> {
     found.sort_by_key(|found| (found.inode, found.process.pid, found.descriptor));
     found.dedup_by_key(|found| (found.inode, found.process.pid, found.descriptor));
-    let mut by_inode: BTreeMap<u64, Vec<Held>> = BTreeMap::new();
+    let mut by_inode: BTreeMap<u64, Vec<SocketHolder>> = BTreeMap::new();
     for found in found {
         let holders = by_inode.entry(found.inode).or_default();
         match holders.last_mut() {
             Some(last) if last.process.pid() == found.process.pid => last.descriptors.push(found.descriptor),
-            _ => holders.push(Held {
+            _ => holders.push(SocketHolder {
                 process: ProcessRef::new(found.process),
                 descriptors: vec![found.descriptor],
                 evidence: Evidence::Descriptor,

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::other_listeners::OtherListeners;
-use super::candidates::{Choice, Pool, Refused, candidate};
+use super::candidates::{CandidatePool, CandidateRanking, UnreadableProcess, candidate};
 use super::claims;
 use super::claims::Claims;
 use super::in_flight::{InFlight, Receiver, in_flight};
@@ -24,7 +24,7 @@ use crate::os::linux_api::procfs;
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::{Held, ProgramWords, Row, too_many_files};
+use crate::os::{ProgramWords, Row, SocketHolder, too_many_files};
 use holder_help::help;
 
 /// What this process may not read, and what explains the sockets without a known descriptor.
@@ -32,7 +32,7 @@ use holder_help::help;
 pub(in crate::os) struct Visibility {
     /// The words in the names of programs that serve a port.
     pub(in crate::os) program_words: ProgramWords,
-    pub(in crate::os) refused: Vec<Refused>,
+    pub(in crate::os) refused: Vec<UnreadableProcess>,
     failed: usize,
     /// The limit of open files, if that kept processes from being read.
     files_limit: Option<OpenFilesLimit>,
@@ -62,7 +62,7 @@ impl Visibility {
                 .and_then(|bytes| procfs::parse_stat(&bytes))?;
             // A zombie has no descriptors either, unless it is only the main thread that has ended.
             let ended = matches!(stat.state, 'Z' | 'X') && stat.threads <= 1;
-            (!stat.kernel && !ended).then(|| Refused::new(*pid, stat))
+            (!stat.kernel && !ended).then(|| UnreadableProcess::new(*pid, stat))
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
@@ -124,7 +124,7 @@ impl Visibility {
     }
 
     /// Returns why a socket must have, or may have, holders that were not found.
-    pub(in crate::os) fn unseen(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+    pub(in crate::os) fn unseen(&self, row: &Row, held: &[SocketHolder]) -> Option<Unseen> {
         let socket = &row.socket;
         // Connections without an inode (TIME_WAIT and the like) have outlived their holders.
         let inode = socket.inode?;
@@ -265,9 +265,9 @@ impl Visibility {
 
     /// Returns the possible further holders of a socket that one user opened and another user's processes hold, as a
     /// server's workers do: the process that opened it may still have it.
-    fn further_holders(&self, row: &Row, held: &[Held]) -> Option<Unseen> {
+    fn further_holders(&self, row: &Row, held: &[SocketHolder]) -> Option<Unseen> {
         let socket = &row.socket;
-        let is_openers = |held: &Held| match socket.uid {
+        let is_openers = |held: &SocketHolder| match socket.uid {
             Some(uid) => held.process.handle().effective_uid() == Some(uid),
             None => socket.unknown_user.is_none(),
         };
@@ -284,8 +284,8 @@ impl Visibility {
         (!pool.is_empty()).then(explained)
     }
 
-    fn choice(&self) -> Choice<'_> {
-        Choice {
+    fn choice(&self) -> CandidateRanking<'_> {
+        CandidateRanking {
             refused: &self.refused,
             overflow: self.overflow,
             program_words: self.program_words,
@@ -294,7 +294,7 @@ impl Visibility {
     }
 
     /// Returns the unreadable processes that may hold a socket, and the last part of its cgroup's path.
-    fn pool(&self, row: &Row) -> (Pool<'_>, Option<&[u8]>) {
+    fn pool(&self, row: &Row) -> (CandidatePool<'_>, Option<&[u8]>) {
         // The root cgroup identifies no service.
         let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
         let members = cgroup.map(cgroup::members).unwrap_or_default();

@@ -76,17 +76,17 @@ impl Thread<'_> {
         match call.waits_on(&CALL_NUMBERS)? {
             WaitsOn::Descriptor(call, descriptor) => {
                 let left = match self.target(descriptor) {
-                    Target::Closed => true,
+                    DescriptorFile::Closed => true,
                     // If no connection can be accepted from it, the number has been reused.
-                    Target::Socket(inode) => call == Call::Accept && !listening.contains(&inode),
-                    Target::Other => call == Call::Accept,
-                    Target::Unknown => false,
+                    DescriptorFile::Socket(inode) => call == Call::Accept && !listening.contains(&inode),
+                    DescriptorFile::Other => call == Call::Accept,
+                    DescriptorFile::Unknown => false,
                 };
                 (left && self.sleeps_as(call)).then_some(call)
             }
             WaitsOn::File(call, descriptor) => {
                 // read(2) and write(2) wait on files of every kind.
-                let closed = self.target(descriptor) == Target::Closed;
+                let closed = self.target(descriptor) == DescriptorFile::Closed;
                 (closed && self.sleeps_on_a_socket()).then_some(call)
             }
             WaitsOn::Poll { array, count } => {
@@ -96,7 +96,7 @@ impl Thread<'_> {
                 let closed = |entry: &[u8]| {
                     let descriptor = entry.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
                     let descriptor = descriptor.and_then(|number| u32::try_from(number).ok());
-                    descriptor.is_some_and(|number| self.target(number) == Target::Closed)
+                    descriptor.is_some_and(|number| self.target(number) == DescriptorFile::Closed)
                 };
                 polled.chunks_exact(8).any(closed).then_some(Call::Poll)
             }
@@ -105,7 +105,7 @@ impl Thread<'_> {
                 let size = words.checked_mul(size_of::<usize>())?;
                 let closed = |set: u64| {
                     let set = self.memory(set, size).unwrap_or_default();
-                    bits(&set).any(|number| self.target(number) == Target::Closed)
+                    bits(&set).any(|number| self.target(number) == DescriptorFile::Closed)
                 };
                 sets.into_iter().filter(|set| *set != 0).any(closed).then_some(Call::Select)
             }
@@ -175,13 +175,13 @@ impl Thread<'_> {
         self.function().is_some_and(|function| wchan::waits_on_socket(&function))
     }
 
-    fn target(&self, descriptor: u32) -> Target {
+    fn target(&self, descriptor: u32) -> DescriptorFile {
         let mut link = [std::mem::MaybeUninit::uninit(); 64];
         let path = format!("{}/fd/{descriptor}", self.id);
         match rustix::fs::readlinkat_raw(self.tasks, path.as_str(), &mut link) {
-            Ok((target, _)) => socket_inode(target).map_or(Target::Other, Target::Socket),
-            Err(Errno::NOENT) => Target::Closed,
-            Err(_) => Target::Unknown,
+            Ok((target, _)) => socket_inode(target).map_or(DescriptorFile::Other, DescriptorFile::Socket),
+            Err(Errno::NOENT) => DescriptorFile::Closed,
+            Err(_) => DescriptorFile::Unknown,
         }
     }
 
@@ -211,7 +211,7 @@ impl Thread<'_> {
 
 /// The file that a descriptor refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
+enum DescriptorFile {
     Closed,
     Socket(u64),
     Other,

@@ -163,7 +163,7 @@ pub(in crate::os) fn inside<T: Send>(
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, NotEntered> {
     let entry = namespace.entry.as_ref().map_err(|errno| NotEntered::Refused((*errno).into()))?;
-    let entered = threads::alone(|| {
+    let entered = threads::run_on_new_thread(|| {
         move_into_link_name_space(entry.as_fd(), Some(LinkNameSpaceType::Network))?;
         Ok(work())
     });

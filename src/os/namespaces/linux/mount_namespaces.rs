@@ -53,7 +53,7 @@ pub(in crate::os) fn search(
 ) -> io::Result<MountedNamespaces> {
     let mut search =
         Search { known, seen: found.keys().copied().collect(), mounted: MountedNamespaces::default() };
-    let entered = threads::alone(|| {
+    let entered = threads::run_on_new_thread(|| {
         search.all(found)?;
         Ok(search.mounted)
     });
@@ -72,8 +72,9 @@ impl Search<'_> {
         // Opened before any other mount namespace is entered, which may have no /proc.
         let this_thread = rustix::fs::open("/proc/thread-self", flags, Mode::empty())?;
         let own = number_in(CWD, c"/proc/thread-self/ns/mnt", b"mnt:[");
-        let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST)
-            .is_ok_and(|table| mounts::remote_places(&table).iter().any(|place| place == Path::new("/")));
+        let root_is_remote = procfs::read_at(&this_thread, "mountinfo", LONGEST).is_ok_and(|table| {
+            mounts::remote_mount_points(&table).iter().any(|place| place == Path::new("/"))
+        });
         let mut rest: Vec<(u64, NamespaceHandle)> = found.into_iter().collect();
         // This thread's own takes no permission, and comes before another one is entered.
         rest.sort_by_key(|(number, _)| own == Ok(*number));
@@ -124,7 +125,7 @@ impl Search<'_> {
         if mounts.is_empty() {
             return;
         }
-        let mut remote = mounts::remote_places(table);
+        let mut remote = mounts::remote_mount_points(table);
         // If our own root is remote, this program runs from it: a root that does not answer stops everything.
         remote.retain(|place| !(root_is_remote && place == Path::new("/")));
         for mount in mounts {

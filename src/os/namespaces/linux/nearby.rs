@@ -155,7 +155,7 @@ mod tests {
             return;
         }
         assert_eq!(own_network(), OwnNetwork::First);
-        let entered = crate::os::threads::alone(|| {
+        let entered = crate::os::threads::run_on_new_thread(|| {
             nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).ok()?;
             Some(is_first())
         });

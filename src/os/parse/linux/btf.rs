@@ -39,7 +39,7 @@ pub(in crate::os) struct Layout {
 
 /// Why the type information has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Fault {
+pub(in crate::os) enum BtfError {
     /// It is not BTF of a known version.
     Malformed(&'static str),
     /// It lacks the function or a member.
@@ -48,18 +48,18 @@ pub(in crate::os) enum Fault {
     Ambiguous,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for BtfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Malformed(what) => write!(f, "the kernel's type information {what}"),
-            Fault::Absent => f.write_str("the kernel's type information lacks what is needed"),
-            Fault::Ambiguous => f.write_str("the kernel's type information is ambiguous"),
+            BtfError::Malformed(what) => write!(f, "the kernel's type information {what}"),
+            BtfError::Absent => f.write_str("the kernel's type information lacks what is needed"),
+            BtfError::Ambiguous => f.write_str("the kernel's type information is ambiguous"),
         }
     }
 }
 
-impl From<Fault> for io::Error {
-    fn from(fault: Fault) -> io::Error {
+impl From<BtfError> for io::Error {
+    fn from(fault: BtfError) -> io::Error {
         io::Error::new(io::ErrorKind::InvalidData, fault.to_string())
     }
 }
@@ -68,7 +68,7 @@ impl From<Fault> for io::Error {
 ///
 /// # Errors
 /// If the bytes are not BTF of a known version, and if they lack a wanted part.
-pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout, Fault> {
+pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout, BtfError> {
     let file = File::parse(bytes)?;
     let mut function = None;
     let mut members: Vec<Member<'_>> = Vec::new();
@@ -109,7 +109,7 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
         }
     }
     if ambiguous {
-        return Err(Fault::Ambiguous);
+        return Err(BtfError::Ambiguous);
     }
     let whole = |member: &Member<'_>| {
         let bits = member.offset?;
@@ -117,7 +117,7 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
     };
     match (function, members.iter().map(whole).collect()) {
         (Some(function), Some(offsets)) => Ok(Layout { function, offsets }),
-        _ => Err(Fault::Absent),
+        _ => Err(BtfError::Absent),
     }
 }
 
@@ -170,14 +170,14 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<File<'a>, Fault> {
-        let short = Fault::Malformed("is cut short");
+    fn parse(bytes: &'a [u8]) -> Result<File<'a>, BtfError> {
+        let short = BtfError::Malformed("is cut short");
         let magic = bytes.first_chunk::<2>().ok_or(short)?;
         if u16::from_ne_bytes(*magic) != MAGIC {
-            return Err(Fault::Malformed("is in another format"));
+            return Err(BtfError::Malformed("is in another format"));
         }
         if bytes.get(2) != Some(&VERSION) {
-            return Err(Fault::Malformed("is of another version"));
+            return Err(BtfError::Malformed("is of another version"));
         }
         let number = |at| word(bytes, at).and_then(|number| usize::try_from(number).ok()).ok_or(short);
         let header = number(4)?;
@@ -191,7 +191,7 @@ impl<'a> File<'a> {
     }
 
     /// Calls `what` for each type, with its position.
-    fn each(&self, mut what: impl FnMut(u32, Type<'a>)) -> Result<(), Fault> {
+    fn each(&self, mut what: impl FnMut(u32, Type<'a>)) -> Result<(), BtfError> {
         let (mut at, mut number) = (0, 0u32);
         while usize::try_from(at).is_ok_and(|at| at < self.types.len()) {
             number += 1;
@@ -203,8 +203,8 @@ impl<'a> File<'a> {
     }
 
     /// Returns the type at this position, and the position of the next one.
-    fn one(&self, at: u32, number: u32) -> Result<(Type<'a>, u32), Fault> {
-        let short = Fault::Malformed("is cut short");
+    fn one(&self, at: u32, number: u32) -> Result<(Type<'a>, u32), BtfError> {
+        let short = BtfError::Malformed("is cut short");
         let rest = usize::try_from(at).ok().and_then(|at| self.types.get(at..)).ok_or(short)?;
         let (Some(name), Some(info)) = (word(rest, 0), word(rest, 4)) else {
             return Err(short);
@@ -223,7 +223,7 @@ impl<'a> File<'a> {
             // Structures, unions, sections, enumerations of 64 bits.
             STRUCT | UNION | 15 | 19 => count * MEMBER,
             // Its length is unknown, and so is the position of the next type.
-            _ => return Err(Fault::Malformed("has unknown kinds of types")),
+            _ => return Err(BtfError::Malformed("has unknown kinds of types")),
         };
         let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
         let next = u32::try_from(TYPE + size).ok().and_then(|length| at.checked_add(length)).ok_or(short)?;
@@ -318,11 +318,11 @@ mod tests {
     fn members_and_functions() {
         assert_eq!(layout(&kernel(&[]), &WANTED), Ok(Layout { function: 5, offsets: vec![24, 4] }));
         assert_eq!(layout(&kernel(&[("mode", 1, 32)]), &WANTED).map(|found| found.offsets), Ok(vec![24, 4]));
-        assert_eq!(layout(&kernel(&[("mode", 1, 64)]), &WANTED), Err(Fault::Ambiguous));
+        assert_eq!(layout(&kernel(&[("mode", 1, 64)]), &WANTED), Err(BtfError::Ambiguous));
         let absent = Wanted { function: "gone", ..WANTED };
-        assert_eq!(layout(&kernel(&[]), &absent), Err(Fault::Absent));
+        assert_eq!(layout(&kernel(&[]), &absent), Err(BtfError::Absent));
         let absent = Wanted { members: &[("file", "gone")], ..WANTED };
-        assert_eq!(layout(&kernel(&[]), &absent), Err(Fault::Absent));
+        assert_eq!(layout(&kernel(&[]), &absent), Err(BtfError::Absent));
     }
 
     #[test]
@@ -333,18 +333,18 @@ mod tests {
         }
         let mut unknown = Writer::new();
         unknown.add(&[0, 31 << 24, 0]);
-        assert!(matches!(layout(&unknown.finish(), &WANTED), Err(Fault::Malformed(_))));
+        assert!(matches!(layout(&unknown.finish(), &WANTED), Err(BtfError::Malformed(_))));
     }
 
     #[test]
     fn a_recursive_structure_ends() {
         let mut writer = Writer::new();
         writer.structure(STRUCT, "file", &[("", 1, 0); 60_000]);
-        assert_eq!(layout(&writer.finish(), &WANTED), Err(Fault::Absent));
+        assert_eq!(layout(&writer.finish(), &WANTED), Err(BtfError::Absent));
         let mut writer = Writer::new();
         writer.structure(STRUCT, "file", &[("", 2, 0)]);
         writer.structure(STRUCT, "", &[("", 2, 0); 60_000]);
-        assert_eq!(layout(&writer.finish(), &WANTED), Err(Fault::Absent));
+        assert_eq!(layout(&writer.finish(), &WANTED), Err(BtfError::Absent));
     }
 
     proptest! {

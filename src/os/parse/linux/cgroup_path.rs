@@ -86,7 +86,7 @@ fn service(
     let uid = user_of_manager(unit);
     if uid.is_some() {
         let place = unit_below_slices(below)?;
-        if is_of_desktop(name(place.unit), place.slice) {
+        if is_desktop_unit(name(place.unit), place.slice) {
             return None;
         }
         (unit, below) = (place.unit, place.below);
@@ -152,7 +152,7 @@ fn user_of_manager(unit: &[u8]) -> Option<u32> {
 /// docs/DESKTOP_ENVIRONMENTS.md, "XDG standardization for applications"), and programs that the session's bus starts
 /// `dbus-:1.2-ID@0.service` (dbus-broker). Sessions are in session.slice (same page), or named as by GNOME, KDE and
 /// uwsm.
-fn is_of_desktop(name: &[u8], slice: &[u8]) -> bool {
+fn is_desktop_unit(name: &[u8], slice: &[u8]) -> bool {
     const PARTS_OF_SESSIONS: [&[u8]; 9] = [
         b"org.gnome.",
         b"org.kde.",

@@ -56,17 +56,17 @@ impl States {
 
 /// Further facts about a TCP socket, which only netlink on Linux reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Detail {
+pub(crate) struct TcpDetail {
     /// The bytes that the kernel counts as sent and not acknowledged. For a socket that is only bound this is 0 if it was
     /// never used, 2 after it listened and was shut down, and another number after a connection.
     pub(crate) write_queue: Option<u32>,
     /// The running timer, and the time until it expires.
-    pub(crate) timer: Option<(Timer, Duration)>,
+    pub(crate) timer: Option<(TcpTimer, Duration)>,
 }
 
 /// The purpose of a TCP socket's timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timer {
+pub(crate) enum TcpTimer {
     /// Retransmits data that was not acknowledged.
     Retransmission,
     /// Tests whether the peer is alive, or waits for the peer's FIN.
@@ -96,7 +96,7 @@ pub(in crate::os) struct InetDiagEntry {
     /// The time until a socket in TIME_WAIT is removed, in milliseconds.
     pub(in crate::os) time_wait_left: Option<u32>,
     /// Further facts about a TCP socket.
-    pub(in crate::os) detail: Detail,
+    pub(in crate::os) detail: TcpDetail,
 }
 
 /// Returns the request (`struct inet_diag_req_v2`) for the sockets of a table in some states, and of one port if one is given.
@@ -175,19 +175,19 @@ pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<InetDia
         cgroup: cgroup.filter(|id| *id != 0),
         time_wait_left: if state == State::TimeWait { u32_at(message, 52) } else { None },
         detail: match protocol {
-            Protocol::Tcp => Detail { write_queue: Some(limit), timer: timer(message) },
-            _ => Detail::default(),
+            Protocol::Tcp => TcpDetail { write_queue: Some(limit), timer: timer(message) },
+            _ => TcpDetail::default(),
         },
     })
 }
 
 /// Returns the timer of a TCP socket and when it expires: idiag_timer, and idiag_expires in milliseconds.
-fn timer(message: &[u8]) -> Option<(Timer, Duration)> {
+fn timer(message: &[u8]) -> Option<(TcpTimer, Duration)> {
     let timer = match *message.get(2)? {
-        1 => Timer::Retransmission,
-        2 => Timer::KeepAlive,
-        3 => Timer::End,
-        4 => Timer::Probe,
+        1 => TcpTimer::Retransmission,
+        2 => TcpTimer::KeepAlive,
+        3 => TcpTimer::End,
+        4 => TcpTimer::Probe,
         _ => return None,
     };
     Some((timer, Duration::from_millis(u32_at(message, 52)?.into())))

@@ -16,7 +16,7 @@ pub(in crate::os) const NLM_F_DUMP: u16 = 0x300;
 
 /// Why a datagram is no answer to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) enum Fault {
+pub(in crate::os) enum DatagramError {
     /// The kernel answered with this error number.
     Refused(i32),
     /// The datagram is malformed, or belongs to another request.
@@ -55,29 +55,30 @@ pub(in crate::os) fn read_datagram(
     sequence: u32,
     answer: u16,
     each: &mut dyn FnMut(&[u8]),
-) -> Result<Progress, Fault> {
+) -> Result<Progress, DatagramError> {
     if bytes.is_empty() {
-        return Err(Fault::Malformed("an empty datagram"));
+        return Err(DatagramError::Malformed("an empty datagram"));
     }
     let mut progress = Progress { done: false, interrupted: false };
     let mut rest = bytes;
     while !rest.is_empty() {
-        let short = Fault::Malformed("a message without a whole header");
+        let short = DatagramError::Malformed("a message without a whole header");
         let length = u32_at(rest, 0).ok_or(short)?;
         let kind = u16_at(rest, 4).ok_or(short)?;
         let flags = u16_at(rest, 6).ok_or(short)?;
         let number = u32_at(rest, 8).ok_or(short)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let payload =
-            rest.get(HEADER..length).ok_or(Fault::Malformed("a message of an impossible length"))?;
+            rest.get(HEADER..length).ok_or(DatagramError::Malformed("a message of an impossible length"))?;
         if number != sequence {
-            return Err(Fault::Malformed("a message that belongs to another request"));
+            return Err(DatagramError::Malformed("a message that belongs to another request"));
         }
         progress.interrupted |= flags & NLM_F_DUMP_INTR != 0;
         match kind {
             NLMSG_NOOP => {}
             NLMSG_ERROR => {
-                let errno = u32_at(payload, 0).ok_or(Fault::Malformed("an error without a number"))?;
+                let errno =
+                    u32_at(payload, 0).ok_or(DatagramError::Malformed("an error without a number"))?;
                 refused(errno.cast_signed())?;
             }
             NLMSG_DONE => {
@@ -86,21 +87,21 @@ pub(in crate::os) fn read_datagram(
                 progress.done = true;
                 return Ok(progress);
             }
-            NLMSG_OVERRUN => return Err(Fault::Malformed("lost messages")),
+            NLMSG_OVERRUN => return Err(DatagramError::Malformed("lost messages")),
             kind if kind == answer => each(payload),
-            _ => return Err(Fault::Malformed("a message of another kind")),
+            _ => return Err(DatagramError::Malformed("a message of another kind")),
         }
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     Ok(progress)
 }
 
-fn refused(errno: i32) -> Result<(), Fault> {
+fn refused(errno: i32) -> Result<(), DatagramError> {
     // MAX_ERRNO of the kernel's err.h.
     match errno {
         0 => Ok(()),
-        -4095..=-1 => Err(Fault::Refused(-errno)),
-        _ => Err(Fault::Malformed("an error that has no such number")),
+        -4095..=-1 => Err(DatagramError::Refused(-errno)),
+        _ => Err(DatagramError::Malformed("an error that has no such number")),
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
         message
     }
 
-    fn read(bytes: &[u8]) -> (Result<Progress, Fault>, Vec<Vec<u8>>) {
+    fn read(bytes: &[u8]) -> (Result<Progress, DatagramError>, Vec<Vec<u8>>) {
         let mut payloads = Vec::new();
         let progress = read_datagram(bytes, 1, KIND, &mut |payload| payloads.push(payload.to_vec()));
         (progress, payloads)
@@ -176,19 +177,19 @@ mod tests {
     fn an_error_is_never_the_end_of_an_empty_list() {
         let permission = (-1_i32).to_ne_bytes();
         for (bytes, fault) in [
-            (message(NLMSG_ERROR, 0, 1, &permission), Fault::Refused(1)),
-            (message(NLMSG_DONE, 0, 1, &permission), Fault::Refused(1)),
-            (message(NLMSG_ERROR, 0, 1, b""), Fault::Malformed("an error without a number")),
+            (message(NLMSG_ERROR, 0, 1, &permission), DatagramError::Refused(1)),
+            (message(NLMSG_DONE, 0, 1, &permission), DatagramError::Refused(1)),
+            (message(NLMSG_ERROR, 0, 1, b""), DatagramError::Malformed("an error without a number")),
             (
                 message(NLMSG_ERROR, 0, 1, &(-5000_i32).to_ne_bytes()),
-                Fault::Malformed("an error that has no such number"),
+                DatagramError::Malformed("an error that has no such number"),
             ),
-            (message(NLMSG_OVERRUN, 0, 1, b""), Fault::Malformed("lost messages")),
-            (message(KIND, 0, 2, b""), Fault::Malformed("a message that belongs to another request")),
-            (message(99, 0, 1, b""), Fault::Malformed("a message of another kind")),
-            (Vec::new(), Fault::Malformed("an empty datagram")),
-            (vec![0; 16], Fault::Malformed("a message of an impossible length")),
-            (vec![1; 3], Fault::Malformed("a message without a whole header")),
+            (message(NLMSG_OVERRUN, 0, 1, b""), DatagramError::Malformed("lost messages")),
+            (message(KIND, 0, 2, b""), DatagramError::Malformed("a message that belongs to another request")),
+            (message(99, 0, 1, b""), DatagramError::Malformed("a message of another kind")),
+            (Vec::new(), DatagramError::Malformed("an empty datagram")),
+            (vec![0; 16], DatagramError::Malformed("a message of an impossible length")),
+            (vec![1; 3], DatagramError::Malformed("a message without a whole header")),
         ] {
             assert_eq!(read(&bytes).0, Err(fault));
         }

@@ -72,27 +72,27 @@ impl RingContents {
 /// 6.12 `    0: TCP`; below `PollList:` stand requests as `  op=13, task_works=0`.
 pub(in crate::os) fn parse_ring(info: &[u8]) -> RingContents {
     #[derive(PartialEq)]
-    enum Part {
+    enum FdinfoSection {
         Head,
         Files,
         Requests,
     }
     let mut contents = RingContents { busy: true, ..RingContents::default() };
-    let mut part = Part::Head;
+    let mut part = FdinfoSection::Head;
     for line in info.split(|byte| *byte == b'\n') {
         if line.starts_with(b"UserFiles:") {
-            part = Part::Files;
+            part = FdinfoSection::Files;
         } else if line.starts_with(b"UserBufs:") {
-            part = Part::Head;
+            part = FdinfoSection::Head;
         } else if line.starts_with(b"PollList:") {
-            part = Part::Requests;
+            part = FdinfoSection::Requests;
             // The kernel writes this line only while nobody else uses the ring.
             contents.busy = false;
         } else if !line.starts_with(b" ") {
-            part = Part::Head;
+            part = FdinfoSection::Head;
         }
         match part {
-            Part::Files => {
+            FdinfoSection::Files => {
                 let Some(at) = line.windows(2).position(|window| window == b": ") else { continue };
                 let file = line.get(at + 2..).unwrap_or_default().trim_ascii();
                 match socket_inode(file) {
@@ -100,8 +100,8 @@ pub(in crate::os) fn parse_ring(info: &[u8]) -> RingContents {
                     None => contents.protocols.extend(protocol(file)),
                 }
             }
-            Part::Requests => contents.operations.extend(operation(line)),
-            Part::Head => {}
+            FdinfoSection::Requests => contents.operations.extend(operation(line)),
+            FdinfoSection::Head => {}
         }
     }
     contents

@@ -13,7 +13,7 @@ pub(in crate::os) fn ranges(text: &str) -> Vec<UserRange> {
 }
 
 /// Returns whether this is the map of the first user namespace: all numbers, each standing for itself.
-pub(in crate::os) fn is_of_first_namespace(map: &str) -> bool {
+pub(in crate::os) fn is_initial_map(map: &str) -> bool {
     map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
@@ -30,15 +30,15 @@ mod tests {
 
     #[test]
     fn the_first_user_namespace() {
-        assert!(is_of_first_namespace("         0          0 4294967295\n"));
-        assert!(!is_of_first_namespace("         0       1000          1\n"));
+        assert!(is_initial_map("         0          0 4294967295\n"));
+        assert!(!is_initial_map("         0       1000          1\n"));
     }
 
     proptest! {
         #[test]
         fn any_text(map: String) {
             prop_assert!(ranges(&map).len() <= map.lines().count());
-            let _ = is_of_first_namespace(&map);
+            let _ = is_initial_map(&map);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::model::Family;
 
 /// A range of ports that Windows lets no process bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Excluded {
+pub(crate) struct ExcludedRange {
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) family: Family,
     /// Whether an administrator added it, so that it stays until one removes it. Services add the others when they
@@ -18,7 +18,7 @@ pub(crate) struct Excluded {
 
 /// Returns the ranges in the output of `netsh interface ipv4 show excludedportrange`: lines that begin with two
 /// numbers, the second of which may be followed by a star (an administered range).
-pub(in crate::os) fn parse(text: &[u8], family: Family) -> Vec<Excluded> {
+pub(in crate::os) fn parse(text: &[u8], family: Family) -> Vec<ExcludedRange> {
     let line = |line: &[u8]| {
         let mut fields = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let (first, last) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -27,7 +27,7 @@ pub(in crate::os) fn parse(text: &[u8], family: Family) -> Vec<Excluded> {
             Some("*") => true,
             Some(_) => return None,
         };
-        (first <= last).then_some(Excluded { ports: first..=last, family, administered })
+        (first <= last).then_some(ExcludedRange { ports: first..=last, family, administered })
     };
     text.split(|byte| *byte == b'\n').filter_map(line).collect()
 }

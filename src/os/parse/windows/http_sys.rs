@@ -111,7 +111,7 @@ mod tests {
         Number of registered URLs: 2\n            Registered URLs:\n                HTTP://+:5985/WSMAN/\n                \
         HTTP://+:47001/WSMAN/\n        Server session ID: FF00000020000001\n            Version: 1.0\n";
 
-    fn at(text: &[u8], port: u16) -> Vec<(Vec<u32>, Vec<String>)> {
+    fn queues_for_port(text: &[u8], port: u16) -> Vec<(Vec<u32>, Vec<String>)> {
         let shown = |queue: Queue| {
             (queue.pids, queue.urls.iter().map(|url| url.to_string_lossy().into_owned()).collect())
         };
@@ -123,11 +123,11 @@ mod tests {
         let of = |pids: &[u32], url: &str| (pids.to_vec(), vec![url.to_owned()]);
         let both =
             [of(&[2688], "HTTPS://+:443/HOSTAGENT/VSWITCH/"), of(&[4012, 4013], "HTTP://*:443:10.0.0.1/")];
-        assert_eq!(at(NEW.as_bytes(), 443), both);
-        assert_eq!(at(NEW.as_bytes(), 80), [of(&[4012, 4013], "HTTP://*:80/")]);
-        assert_eq!(at(OLD.as_bytes(), 47001), [of(&[944], "HTTP://+:47001/WSMAN/")]);
+        assert_eq!(queues_for_port(NEW.as_bytes(), 443), both);
+        assert_eq!(queues_for_port(NEW.as_bytes(), 80), [of(&[4012, 4013], "HTTP://*:80/")]);
+        assert_eq!(queues_for_port(OLD.as_bytes(), 47001), [of(&[944], "HTTP://+:47001/WSMAN/")]);
         for (text, port) in [(NEW, 44), (NEW, 8080), (NEW, 1000), (OLD, 944), (OLD, 120), ("", 80)] {
-            assert_eq!(at(text.as_bytes(), port), []);
+            assert_eq!(queues_for_port(text.as_bytes(), port), []);
         }
     }
 
@@ -138,11 +138,14 @@ mod tests {
             Maximale Anzahl von Anforderungen: 1000\r\n    Prozesse:\r\n        \
             ID: 1440, Abbild: C:\\Windows\\System32\\svchost.exe\r\n    Registrierte URLs:\r\n        \
             HTTP://+:5357/ABC/\r\n";
-        assert_eq!(at(german.as_bytes(), 5357), [(vec![1440], vec!["HTTP://+:5357/ABC/".to_owned()])]);
+        assert_eq!(
+            queues_for_port(german.as_bytes(), 5357),
+            [(vec![1440], vec!["HTTP://+:5357/ABC/".to_owned()])]
+        );
         // Letters that are none in UTF-8, and a space before the colon, as a French console has it.
         let french = b"Nom de la file d'attente de requ\x88tes : sans nom\n    Processus :\n        \
             ID : 77, image : C:\\\x90.exe\n    URL inscrites :\n        http://[::1]:8080/\n";
-        assert_eq!(at(french, 8080), [(vec![77], vec!["http://[::1]:8080/".to_owned()])]);
+        assert_eq!(queues_for_port(french, 8080), [(vec![77], vec!["http://[::1]:8080/".to_owned()])]);
     }
 
     #[test]
@@ -150,7 +153,7 @@ mod tests {
         let text = b"Queue: q\n    Processes:\n        ID: 0, image: C:\\a.exe\n        ID: 7, image: C:\\a.exe\n        \
             ID: 7, image: C:\\a.exe\n        10 more\n        0\n    Peer: 10.0.0.1:443\n    URLs:\n        \
             HTTP://+:80/A/\n        HTTP://+:80/A/\n";
-        assert_eq!(at(text, 80), [(vec![7], vec!["HTTP://+:80/A/".to_owned()])]);
+        assert_eq!(queues_for_port(text, 80), [(vec![7], vec!["HTTP://+:80/A/".to_owned()])]);
     }
 
     #[test]

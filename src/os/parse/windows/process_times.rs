@@ -8,7 +8,7 @@ use crate::model::{Candidate, Evidence, Help, Reason, Text, Unseen};
 
 /// A process in the system's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Listed {
+pub(in crate::os) struct ProcessRow {
     pub(in crate::os) pid: u32,
     pub(in crate::os) parent: u32,
     pub(in crate::os) name: Text,
@@ -63,7 +63,7 @@ pub(in crate::os) fn without_process(
     pid: u32,
     opened: Option<u64>,
     later: Option<Candidate>,
-    processes: &[Listed],
+    processes: &[ProcessRow],
     mut life: impl FnMut(u32) -> Lifetime,
 ) -> Unseen {
     // A child that began after the process that has the pid now is that process's child, not one of the process before.
@@ -88,7 +88,7 @@ pub(in crate::os) fn without_process(
 }
 
 /// Returns the pids of all ancestors of these processes that are in the list.
-pub(in crate::os) fn ancestors(pids: impl Iterator<Item = u32>, processes: &[Listed]) -> Vec<u32> {
+pub(in crate::os) fn ancestors(pids: impl Iterator<Item = u32>, processes: &[ProcessRow]) -> Vec<u32> {
     let parents: BTreeMap<u32, u32> = processes.iter().map(|process| (process.pid, process.parent)).collect();
     let mut found = BTreeMap::new();
     for pid in pids {
@@ -109,9 +109,9 @@ mod tests {
 
     const SECOND: u64 = 10_000_000;
 
-    fn list(rows: &[(u32, u32, &str)]) -> Vec<Listed> {
+    fn list(rows: &[(u32, u32, &str)]) -> Vec<ProcessRow> {
         rows.iter()
-            .map(|(pid, parent, name)| Listed { pid: *pid, parent: *parent, name: (*name).into() })
+            .map(|(pid, parent, name)| ProcessRow { pid: *pid, parent: *parent, name: (*name).into() })
             .collect()
     }
 

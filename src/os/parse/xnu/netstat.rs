@@ -21,7 +21,7 @@ pub(in crate::os) struct Row {
 
 /// The parsed output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::os) struct Printed {
+pub(in crate::os) struct NetstatOutput {
     pub(in crate::os) rows: Vec<Row>,
     /// The number of rows of internet sockets that could not be read.
     pub(in crate::os) unread: usize,
@@ -37,8 +37,8 @@ struct Columns {
 }
 
 /// Parses the rows of internet sockets. Other sections are skipped.
-pub(in crate::os) fn parse(text: &[u8]) -> Printed {
-    let mut printed = Printed::default();
+pub(in crate::os) fn parse(text: &[u8]) -> NetstatOutput {
+    let mut printed = NetstatOutput::default();
     let mut columns = None;
     for line in text.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
@@ -254,11 +254,11 @@ udp4       0      0  *.5353                 *.*                                7
     #[test]
     fn nothing_printed_is_nothing_read() {
         for text in ["", "Active Internet connections (including servers)\n", "netstat: sysctl: denied\n"] {
-            assert_eq!(parse(text.as_bytes()), Printed::default());
+            assert_eq!(parse(text.as_bytes()), NetstatOutput::default());
         }
         // Rows without a header cannot be understood.
         let rows = MERGED.lines().skip(2).take(3).collect::<Vec<_>>().join("\n");
-        assert_eq!(parse(rows.as_bytes()), Printed { rows: Vec::new(), unread: 3 });
+        assert_eq!(parse(rows.as_bytes()), NetstatOutput { rows: Vec::new(), unread: 3 });
     }
 
     proptest! {

@@ -24,7 +24,7 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
     for process in processes.values_mut() {
         let Some(parent) = process.parents.pop().map(|parent| parent.pid) else { continue };
         let start = process.id.start.unwrap_or(u64::MAX);
-        let mut child = Link { parent, start, terminal: None };
+        let mut child = ParentLink { parent, start, terminal: None };
         let mut seen = vec![process.id.pid];
         while seen.len() <= LONGEST_ANCESTRY && !seen.contains(&child.parent) {
             let pid = child.parent;
@@ -68,13 +68,13 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
                 break;
             }
             let Stat { parent, start, terminal, .. } = ancestor.stat;
-            child = Link { parent, start, terminal: Some(terminal) };
+            child = ParentLink { parent, start, terminal: Some(terminal) };
         }
     }
 }
 
 /// A process whose parent is read next.
-struct Link {
+struct ParentLink {
     parent: u32,
     start: u64,
     terminal: Option<u64>,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sysinfo::{Pid, ProcessRefreshKind, System};
 
 use crate::model::{Condition, Process, Text};
-use crate::os::process::sysinfo::Family;
+use crate::os::process::sysinfo::SysinfoQuery;
 
 /// The number of processes that are read at a time, to limit memory: sysinfo keeps more about each than this program.
 pub(in crate::os) const AT_A_TIME: usize = 64;
@@ -15,19 +15,19 @@ pub(in crate::os) const AT_A_TIME: usize = 64;
 pub(in crate::os) const WORTH_A_THREAD: usize = 24;
 
 /// Returns the processes without their ancestors, which are read from /proc.
-pub(in crate::os) fn family(pids: &[Pid]) -> Family {
-    Family { pids: pids.to_vec(), names: BTreeMap::new() }
+pub(in crate::os) fn family(pids: &[Pid]) -> SysinfoQuery {
+    SysinfoQuery { pids: pids.to_vec(), names: BTreeMap::new() }
 }
 
 /// Does nothing: ancestors are read from /proc.
-pub(in crate::os) fn read_ancestors(_family: &Family, _system: &mut System) {}
+pub(in crate::os) fn read_ancestors(_family: &SysinfoQuery, _system: &mut System) {}
 
 /// Returns the facts as they are: ancestors are read from /proc.
 pub(in crate::os) fn add_ancestors(
     facts: Process,
     _system: &System,
     _process: &sysinfo::Process,
-    _family: &Family,
+    _family: &SysinfoQuery,
 ) -> Process {
     facts
 }

@@ -7,7 +7,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System,
 use crate::model::{Condition, Text};
 use crate::os::process::LONGEST_ANCESTRY;
 pub(in crate::os) use crate::os::process::ancestors::add as add_ancestors;
-use crate::os::process::sysinfo::Family;
+use crate::os::process::sysinfo::SysinfoQuery;
 
 /// The number of processes that are read at a time, to limit memory: sysinfo keeps more about each than this program.
 pub(in crate::os) const AT_A_TIME: usize = 64;
@@ -16,12 +16,12 @@ pub(in crate::os) const AT_A_TIME: usize = 64;
 pub(in crate::os) const WORTH_A_THREAD: usize = 24;
 
 /// Returns the processes; [`read_ancestors`] reads their ancestors later.
-pub(in crate::os) fn family(pids: &[Pid]) -> Family {
-    Family { pids: pids.to_vec(), names: BTreeMap::new() }
+pub(in crate::os) fn family(pids: &[Pid]) -> SysinfoQuery {
+    SysinfoQuery { pids: pids.to_vec(), names: BTreeMap::new() }
 }
 
 /// Reads the ancestors of the processes that were read.
-pub(in crate::os) fn read_ancestors(family: &Family, system: &mut System) {
+pub(in crate::os) fn read_ancestors(family: &SysinfoQuery, system: &mut System) {
     let mut known: BTreeSet<Pid> = family.pids.iter().copied().collect();
     let mut level: Vec<Pid> = family.pids.clone();
     for _ in 0..LONGEST_ANCESTRY {

@@ -8,7 +8,7 @@ use sysinfo::{Pid, ProcessRefreshKind, System, UpdateKind};
 use crate::model::{Condition, Text};
 use crate::os::parse::windows::process_times;
 pub(in crate::os) use crate::os::process::ancestors::add as add_ancestors;
-use crate::os::process::sysinfo::Family;
+use crate::os::process::sysinfo::SysinfoQuery;
 use crate::os::windows_api;
 
 /// The number of processes that are read at a time: as many as possible, because each refresh reads the list of all.
@@ -19,17 +19,17 @@ pub(in crate::os) const WORTH_A_THREAD: usize = AT_A_TIME;
 
 /// Returns the processes with their ancestors in the system's list (Toolhelp), which also has their names: sysinfo's
 /// lose what is not valid UTF-16.
-pub(in crate::os) fn family(pids: &[Pid]) -> Family {
+pub(in crate::os) fn family(pids: &[Pid]) -> SysinfoQuery {
     let listed = windows_api::processes();
     let mut wanted = process_times::ancestors(pids.iter().map(|pid| pid.as_u32()), &listed);
     wanted.extend(pids.iter().map(|pid| pid.as_u32()));
     let family = listed.into_iter().filter(|process| wanted.contains(&process.pid));
     let names: BTreeMap<u32, Text> = family.map(|process| (process.pid, process.name)).collect();
-    Family { pids: names.keys().copied().map(Pid::from_u32).collect(), names }
+    SysinfoQuery { pids: names.keys().copied().map(Pid::from_u32).collect(), names }
 }
 
 /// Does nothing: all ancestors were read at once.
-pub(in crate::os) fn read_ancestors(_family: &Family, _system: &mut System) {}
+pub(in crate::os) fn read_ancestors(_family: &SysinfoQuery, _system: &mut System) {}
 
 /// Adds the command line and the program to a request.
 pub(in crate::os) fn with_program(kind: ProcessRefreshKind) -> ProcessRefreshKind {

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::systemd::{Connection, Interface, Manager};
+use super::systemd::{Connection, Interface, SystemdInstance};
 use super::unit_files;
 use crate::model::{Service, Text};
 use crate::os::parse::linux::dbus_message::Reply;
@@ -20,7 +20,7 @@ pub(in crate::os) fn policy(service: &Service) -> Option<RestartPolicy> {
     if unit_name::runnable(service.name.as_bytes()) != Some(UnitKind::Service) {
         return None;
     }
-    let manager = Manager::from_service(service)?;
+    let manager = SystemdInstance::from_service(service)?;
     let answer = Connection::open(manager, Instant::now() + TIMEOUT).and_then(|connection| {
         connection.map(|mut connection| by_manager(&mut connection, &service.name)).transpose()
     });

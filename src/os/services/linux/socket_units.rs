@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::systemd::{Connection, ListeningUnit, Manager};
+use super::systemd::{Connection, ListeningUnit, SystemdInstance};
 use super::unit_files;
 use crate::model::{
     DescriptorStore, Gap, GapDetail, GapKind, GapReason, Process, Service, ServiceManager, ServiceScope,
@@ -39,13 +39,13 @@ pub(in crate::os) fn services_of(
 
 /// The managers that were asked.
 struct Managers {
-    known: BTreeMap<Manager, UnitQuery>,
+    known: BTreeMap<SystemdInstance, UnitQuery>,
     /// The common deadline.
     until: Instant,
 }
 
 impl Managers {
-    fn get(&mut self, manager: Manager) -> &mut UnitQuery {
+    fn get(&mut self, manager: SystemdInstance) -> &mut UnitQuery {
         self.known.entry(manager).or_insert_with(|| UnitQuery::open(manager, self.until))
     }
 
@@ -54,11 +54,12 @@ impl Managers {
         let is_known = query.service.is_some_and(Service::is_socket_unit);
         if !is_known && query.socket.namespace.is_none() {
             let holders = || query.holders.iter().copied();
-            let of_service = |process: &Process| process.service.as_ref().and_then(Manager::from_service);
+            let of_service =
+                |process: &Process| process.service.as_ref().and_then(SystemdInstance::from_service);
             let seen = holders().find_map(manager);
             let asked = seen.or_else(|| holders().find_map(of_service).filter(|_| thorough));
             // No holder was found: it may be the manager of the user who opened it.
-            let of_opener = |uid| if uid == 0 { Manager::System } else { Manager::User(uid) };
+            let of_opener = |uid| if uid == 0 { SystemdInstance::System } else { SystemdInstance::User(uid) };
             let unseen = thorough && query.holders.is_empty();
             let asked = asked.or_else(|| query.socket.uid.filter(|_| unseen).map(of_opener));
             let unit = asked.and_then(|one| Some(service(one, self.get(one).unit_of(query.socket)?)));
@@ -71,7 +72,7 @@ impl Managers {
             found.service = unit.or(found.service).or(keeps);
         }
         if let Some(unit) = found.service.as_mut().filter(|service| service.is_socket_unit())
-            && let Some(manager) = Manager::from_service(unit)
+            && let Some(manager) = SystemdInstance::from_service(unit)
         {
             unit.activates = self.get(manager).activates(&unit.name);
         }
@@ -79,30 +80,30 @@ impl Managers {
     }
 }
 
-fn service(manager: Manager, unit: Text) -> Service {
+fn service(manager: SystemdInstance, unit: Text) -> Service {
     let (scope, uid) = match manager {
-        Manager::System => (ServiceScope::System, None),
-        Manager::User(uid) => (ServiceScope::User, Some(uid)),
+        SystemdInstance::System => (ServiceScope::System, None),
+        SystemdInstance::User(uid) => (ServiceScope::User, Some(uid)),
     };
     Service { manager: ServiceManager::Systemd, name: unit, scope, uid, activates: None }
 }
 
 /// Returns the manager that a process is.
-fn manager(process: &Process) -> Option<Manager> {
+fn manager(process: &Process) -> Option<SystemdInstance> {
     if process.name.as_bytes() != b"systemd" {
         return None;
     }
     let of_user = process.command.iter().flatten().any(|argument| argument.as_bytes() == b"--user");
     match (process.id.pid, of_user) {
-        (1, _) => Some(Manager::System),
-        (_, true) => process.uid.map(Manager::User),
+        (1, _) => Some(SystemdInstance::System),
+        (_, true) => process.uid.map(SystemdInstance::User),
         _ => None,
     }
 }
 
 /// A manager and its answers.
 struct UnitQuery {
-    manager: Manager,
+    manager: SystemdInstance,
     connection: Option<Connection>,
     listening: Option<Vec<ListeningUnit>>,
     /// Whether the answers come from files.
@@ -122,7 +123,7 @@ struct Store {
 }
 
 impl UnitQuery {
-    fn open(manager: Manager, until: Instant) -> UnitQuery {
+    fn open(manager: SystemdInstance, until: Instant) -> UnitQuery {
         let (connection, failed) = match Connection::open(manager, until) {
             Ok(connection) => (connection, None),
             Err(error) => (None, Some(error)),
@@ -159,7 +160,7 @@ impl UnitQuery {
             self.by_files = reported.is_none();
             self.listening = Some(reported.unwrap_or_else(|| unit_files::listening(self.manager)));
         }
-        let mut units = self.listening.iter().flatten().filter(|unit| unit.is_of(socket));
+        let mut units = self.listening.iter().flatten().filter(|unit| unit.listens_on(socket));
         let first = units.next()?;
         (!self.by_files || units.next().is_none()).then(|| first.unit.clone())
     }
@@ -169,7 +170,8 @@ impl UnitQuery {
     /// the socket was created in this unit's cgroup, the store is the reason.
     fn store_of(&mut self, query: &ServiceQuery<'_>, holds: bool) -> Option<DescriptorStore> {
         let inode = query.socket.inode?;
-        let made_by = query.service.filter(|service| Manager::from_service(service) == Some(self.manager));
+        let made_by =
+            query.service.filter(|service| SystemdInstance::from_service(service) == Some(self.manager));
         let made_by = made_by.map(|service| service.name.clone());
         let is_in = |unit: &Text, store: &Store| match &store.sockets {
             Some(sockets) => sockets.contains(&inode),
@@ -227,8 +229,8 @@ impl UnitQuery {
             _ => GapReason::Error,
         };
         let uid = match self.manager {
-            Manager::System => None,
-            Manager::User(uid) => Some(uid),
+            SystemdInstance::System => None,
+            SystemdInstance::User(uid) => Some(uid),
         };
         let detail = GapDetail::Systemd { uid, error: Text::from_display(error) };
         Some(Gap::new(GapKind::Services, reason, 1, detail, None))

@@ -21,18 +21,18 @@ const MOST_UNITS: usize = 512;
 
 /// One of the managers of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::os) enum Manager {
+pub(in crate::os) enum SystemdInstance {
     System,
     /// The manager of a user.
     User(u32),
 }
 
-impl Manager {
+impl SystemdInstance {
     /// Returns the manager of a service. `None` for other managers than systemd's, and if the user is unknown.
-    pub(in crate::os) fn from_service(service: &Service) -> Option<Manager> {
+    pub(in crate::os) fn from_service(service: &Service) -> Option<SystemdInstance> {
         match (&service.manager, &service.scope, service.uid) {
-            (ServiceManager::Systemd, ServiceScope::System, _) => Some(Manager::System),
-            (ServiceManager::Systemd, ServiceScope::User, Some(uid)) => Some(Manager::User(uid)),
+            (ServiceManager::Systemd, ServiceScope::System, _) => Some(SystemdInstance::System),
+            (ServiceManager::Systemd, ServiceScope::User, Some(uid)) => Some(SystemdInstance::User(uid)),
             _ => None,
         }
     }
@@ -40,11 +40,11 @@ impl Manager {
     /// Returns the paths of its sockets: first the manager's own, then the bus.
     fn sockets(self) -> [(String, Kind); 2] {
         match self {
-            Manager::System => [
+            SystemdInstance::System => [
                 ("/run/systemd/private".to_owned(), Kind::Private),
                 ("/run/dbus/system_bus_socket".to_owned(), Kind::Bus),
             ],
-            Manager::User(uid) => [
+            SystemdInstance::User(uid) => [
                 (format!("/run/user/{uid}/systemd/private"), Kind::Private),
                 (format!("/run/user/{uid}/bus"), Kind::Bus),
             ],
@@ -67,7 +67,7 @@ pub(in crate::os) struct ListeningUnit {
 
 impl ListeningUnit {
     /// Returns whether this unit listens at a socket's endpoint.
-    pub(in crate::os) fn is_of(&self, socket: &Socket) -> bool {
+    pub(in crate::os) fn listens_on(&self, socket: &Socket) -> bool {
         self.addresses.iter().any(|(kind, address)| {
             let fits = match kind.as_bytes() {
                 b"Stream" => socket.is_listener(),
@@ -115,10 +115,10 @@ pub(in crate::os) struct Connection {
 
 impl Connection {
     /// Connects to the first socket that accepts. `Ok(None)` if no such manager runs.
-    pub(in crate::os) fn open(manager: Manager, until: Instant) -> io::Result<Option<Connection>> {
+    pub(in crate::os) fn open(manager: SystemdInstance, until: Instant) -> io::Result<Option<Connection>> {
         let mut refused = None;
         for (path, kind) in manager.sockets() {
-            match Connection::to(&path, kind, until) {
+            match Connection::connect(&path, kind, until) {
                 Ok(connection) => return Ok(Some(connection)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => refused = Some(error),
@@ -127,7 +127,7 @@ impl Connection {
         refused.map_or(Ok(None), Err)
     }
 
-    fn to(path: &str, kind: Kind, until: Instant) -> io::Result<Connection> {
+    fn connect(path: &str, kind: Kind, until: Instant) -> io::Result<Connection> {
         // A connection would wait while no process accepts it; a non-blocking socket returns an error instead.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

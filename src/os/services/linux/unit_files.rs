@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::systemd::{ListeningUnit, Manager};
+use super::systemd::{ListeningUnit, SystemdInstance};
 use super::unit_folder::{Folder, folders};
 use crate::model::Text;
 use crate::os::parse::linux::restart_policy::RestartPolicy;
@@ -19,17 +19,17 @@ use crate::os::parse::unit_name;
 const MOST_UNITS: usize = 1024;
 
 /// Returns the service that a socket unit starts. `None` if it has no files, or they do not name one.
-pub(in crate::os) fn activates(manager: Manager, unit: &Text) -> Option<Text> {
+pub(in crate::os) fn activates(manager: SystemdInstance, unit: &Text) -> Option<Text> {
     activates_among(&folders(manager), unit)
 }
 
 /// Returns the socket units that have files, and their addresses.
-pub(in crate::os) fn listening(manager: Manager) -> Vec<ListeningUnit> {
+pub(in crate::os) fn listening(manager: SystemdInstance) -> Vec<ListeningUnit> {
     listening_among(&folders(manager), manager)
 }
 
 /// Returns the restart policy of a service.
-pub(in crate::os) fn restart_policy(manager: Manager, unit: &Text) -> Option<RestartPolicy> {
+pub(in crate::os) fn restart_policy(manager: SystemdInstance, unit: &Text) -> Option<RestartPolicy> {
     restart_policy_among(&folders(manager), unit)
 }
 
@@ -67,15 +67,15 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
     }
 }
 
-fn listening_among(folders: &[Folder], manager: Manager) -> Vec<ListeningUnit> {
+fn listening_among(folders: &[Folder], manager: SystemdInstance) -> Vec<ListeningUnit> {
     let mut names: Vec<String> =
         folders.iter().flat_map(|folder| folder.names(".socket", MOST_UNITS)).collect();
     names.sort();
     names.dedup();
     names.truncate(MOST_UNITS);
     let runtime = match manager {
-        Manager::System => "/run".to_owned(),
-        Manager::User(uid) => format!("/run/user/{uid}"),
+        SystemdInstance::System => "/run".to_owned(),
+        SystemdInstance::User(uid) => format!("/run/user/{uid}"),
     };
     let listening = |name: String| {
         unit_name::runnable(name.as_bytes())?;
@@ -115,7 +115,7 @@ mod tests {
         }
 
         fn folders(&self) -> Vec<Folder> {
-            vec![Folder::of_root(self.0.join("etc")), Folder::of_root(self.0.join("lib"))]
+            vec![Folder::system_folder(self.0.join("etc")), Folder::system_folder(self.0.join("lib"))]
         }
     }
 
@@ -186,8 +186,8 @@ mod tests {
         let path = |run: &str| {
             ("path.socket".to_owned(), vec![format!("Stream {run}/x.sock"), "Stream @x".to_owned()])
         };
-        assert_eq!(listening(Manager::System), [path("/run"), web.clone()]);
-        assert_eq!(listening(Manager::User(1000)), [path("/run/user/1000"), web]);
+        assert_eq!(listening(SystemdInstance::System), [path("/run"), web.clone()]);
+        assert_eq!(listening(SystemdInstance::User(1000)), [path("/run/user/1000"), web]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
 
-use super::systemd::Manager;
+use super::systemd::SystemdInstance;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::mountinfo::mount_lines;
 use crate::os::users;
@@ -46,9 +46,9 @@ pub(in crate::os) struct Folder {
 
 /// Returns the folders of a manager, the most important first (systemd.unit(5), "Unit File Load Path", with the folders
 /// that the variables of a user's session name by default).
-pub(in crate::os) fn folders(manager: Manager) -> Vec<Folder> {
+pub(in crate::os) fn folders(manager: SystemdInstance) -> Vec<Folder> {
     match manager {
-        Manager::System => [
+        SystemdInstance::System => [
             "/etc/systemd/system.control",
             "/run/systemd/system.control",
             "/run/systemd/transient",
@@ -61,16 +61,16 @@ pub(in crate::os) fn folders(manager: Manager) -> Vec<Folder> {
             "/lib/systemd/system",
             "/run/systemd/generator.late",
         ]
-        .map(|path| Folder::of_root(path.into()))
+        .map(|path| Folder::system_folder(path.into()))
         .into(),
-        Manager::User(uid) => of_user(uid, users::home(uid).as_deref()),
+        SystemdInstance::User(uid) => user_folders(uid, users::home(uid).as_deref()),
     }
 }
 
-fn of_user(uid: u32, home: Option<&Path>) -> Vec<Folder> {
+fn user_folders(uid: u32, home: Option<&Path>) -> Vec<Folder> {
     let run = PathBuf::from(format!("/run/user/{uid}/systemd"));
     let own = |path: PathBuf| Some(Folder { path, of_user: true });
-    let root = |path: &str| Some(Folder::of_root(path.into()));
+    let root = |path: &str| Some(Folder::system_folder(path.into()));
     let home = |below: &str| own(home.filter(|home| home.is_absolute())?.join(below));
     [
         home(".config/systemd/user.control"),
@@ -97,7 +97,7 @@ fn of_user(uid: u32, home: Option<&Path>) -> Vec<Folder> {
 }
 
 impl Folder {
-    pub(in crate::os) fn of_root(path: PathBuf) -> Folder {
+    pub(in crate::os) fn system_folder(path: PathBuf) -> Folder {
         Folder { path, of_user: false }
     }
 
@@ -206,13 +206,13 @@ mod tests {
         let paths = |folders: Vec<Folder>| -> Vec<(String, bool)> {
             folders.into_iter().map(|it| (it.path.display().to_string(), it.of_user)).collect()
         };
-        let user = paths(of_user(1000, Some(Path::new("/home/dev"))));
+        let user = paths(user_folders(1000, Some(Path::new("/home/dev"))));
         assert_eq!(user[0], ("/home/dev/.config/systemd/user.control".to_owned(), true));
         assert!(user.contains(&("/run/user/1000/systemd/transient".to_owned(), true)));
         assert!(user.contains(&("/usr/lib/systemd/user".to_owned(), false)));
-        assert_eq!(paths(of_user(1000, None)).len(), user.len() - 3);
-        assert_eq!(of_user(1000, Some(Path::new(""))).len(), user.len() - 3);
-        assert!(paths(folders(Manager::System)).iter().all(|(_, of_user)| !of_user));
+        assert_eq!(paths(user_folders(1000, None)).len(), user.len() - 3);
+        assert_eq!(user_folders(1000, Some(Path::new(""))).len(), user.len() - 3);
+        assert!(paths(folders(SystemdInstance::System)).iter().all(|(_, of_user)| !of_user));
     }
 
     /// Files that a user could put in root's way.

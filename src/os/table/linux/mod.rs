@@ -20,15 +20,15 @@ use crate::model::{
     State, TableRead, TableSource, Text, UnlistedBound,
 };
 use crate::os::linux_api::inet_diag::States;
-use crate::os::linux_api::netlink::Fault;
+use crate::os::linux_api::netlink::NetlinkError;
 use crate::os::linux_api::user_namespace;
 use crate::os::linux_api::{inet_diag, procfs, unix_diag};
 use crate::os::table_request::InetTable;
-use crate::os::{Detail, Reader, Row, SocketTable, TableRequest};
+use crate::os::{Reader, Row, SocketTable, TableRequest, TcpDetail};
 use interface_names::Interfaces;
 
 /// Returns the further facts that netlink reports about a row's socket.
-pub(super) fn detail(row: &Row) -> Detail {
+pub(super) fn detail(row: &Row) -> TcpDetail {
     row.detail
 }
 
@@ -39,7 +39,7 @@ pub(super) fn holder_data(row: &Row) -> Vec<u64> {
 
 /// Reads the requested tables by netlink. A table that netlink does not return is read from /proc/net.
 pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> {
-    let mut faults: Vec<Fault> = Vec::new();
+    let mut faults: Vec<NetlinkError> = Vec::new();
     let mut sources = TablesBySource::default();
     let mut interfaces = Interfaces::default();
     let mut bound_unknown: Option<UnlistedBound> = None;
@@ -137,7 +137,7 @@ struct TablesBySource {
 }
 
 impl TablesBySource {
-    fn reads(self, fault: Option<&Fault>) -> Vec<TableRead> {
+    fn reads(self, fault: Option<&NetlinkError>) -> Vec<TableRead> {
         let proc_net = TableSource::ProcNet { error: fault.map(Text::from_display) };
         [(self.netlink, TableSource::Netlink), (self.proc_net, proc_net)]
             .into_iter()
@@ -262,7 +262,7 @@ fn unix_row(entry: unix_diag::UnixDiagEntry) -> Row {
     socket.inode = Some(entry.inode);
     socket.uid = entry.uid;
     socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
-    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: Detail::default() }
+    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: TcpDetail::default() }
 }
 
 fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
@@ -281,7 +281,7 @@ fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Ro
         socket.peer = listed.peer;
         socket.inode = (inode != 0).then_some(inode);
         user_namespace::set_user(&mut socket, listed.uid);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Detail::default() }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: TcpDetail::default() }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
 }
@@ -364,7 +364,7 @@ fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
 }
 
 /// Returns the error of the native reader, which was requested and may not fall back to another one.
-fn native_refused(table: InetTable, fault: Fault) -> Error {
+fn native_refused(table: InetTable, fault: NetlinkError) -> Error {
     let attempted = format!("the native reader cannot read {table}");
     let mut error = Error::new(ErrorKind::Unsupported, attempted).because(fault);
     error.help = Some(Help::AutomaticReader);

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::os::parse::xnu::netstat;
-use crate::os::parse::xnu::netstat::Printed;
+use crate::os::parse::xnu::netstat::NetstatOutput;
 use crate::os::programs::output::program_output;
 
 /// The timeout.
@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If it cannot be run, does not end in time, or prints no internet socket.
-pub(in crate::os) fn printed() -> Result<Printed, String> {
+pub(in crate::os) fn printed() -> Result<NetstatOutput, String> {
     let text = program_output(Command::new("/usr/sbin/netstat").arg("-anv"), LONGEST)
         .map_err(|error| format!("netstat did not list them: {error}"))?;
     let printed = netstat::parse(&text);

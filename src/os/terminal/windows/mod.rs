@@ -14,9 +14,9 @@ use windows_sys::core::BOOL;
 use crate::os::Signal;
 pub(crate) use output::{output, output_is_missing};
 
-type Tell = Box<dyn Fn(Signal) + Send>;
+type SignalCallback = Box<dyn Fn(Signal) + Send>;
 
-static TELL: OnceLock<Mutex<Tell>> = OnceLock::new();
+static TELL: OnceLock<Mutex<SignalCallback>> = OnceLock::new();
 
 /// A console does not stop processes.
 pub(crate) const CAN_STOP: bool = false;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Wrong, file_change, plain, text, text_option, unknown_user};
+use super::{InvalidValue, file_change, plain, text, text_option, unknown_user};
 use crate::model::{
     Condition, Container, Evidence, Freezer, FreezerScope, GitHead, Holder, Parent, Process, ProcessId,
     Project, Service, Supervisor, Text,
@@ -11,14 +11,14 @@ use crate::model::{
 use crate::render::json::{ConditionJson, FreezerJson, HolderJson, ParentJson, ProjectJson, SupervisorJson};
 
 impl TryFrom<HolderJson> for Holder {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: HolderJson) -> Result<Self, Wrong> {
+    fn try_from(json: HolderJson) -> Result<Self, InvalidValue> {
         let command = match (&json.command, &json.command_bytes) {
             (_, Some(encoded)) => {
                 let decode = |argument: &String| BASE64.decode(argument).map(Text::from);
                 let decoded: Result<Vec<Text>, _> = encoded.iter().map(decode).collect();
-                Some(decoded.map_err(|_| Wrong("holders.command_bytes"))?)
+                Some(decoded.map_err(|_| InvalidValue("holders.command_bytes"))?)
             }
             (command, None) => command
                 .as_ref()
@@ -44,46 +44,48 @@ impl TryFrom<HolderJson> for Holder {
             container: json.container.map(Container::from),
             condition: json.condition.map(Condition::try_from).transpose()?,
         };
-        let evidence = Evidence::parse(&json.evidence).ok_or(Wrong("holders.evidence"))?;
+        let evidence = Evidence::parse(&json.evidence).ok_or(InvalidValue("holders.evidence"))?;
         Ok(Holder { process, descriptors: json.descriptors, evidence })
     }
 }
 
 impl TryFrom<ParentJson> for Parent {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ParentJson) -> Result<Self, Wrong> {
+    fn try_from(json: ParentJson) -> Result<Self, InvalidValue> {
         let name = text(&json.name, json.name_bytes.as_ref(), "holders.parents.name_bytes")?;
         Ok(Parent { pid: json.pid, name })
     }
 }
 
 impl TryFrom<ConditionJson> for Condition {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ConditionJson) -> Result<Self, Wrong> {
+    fn try_from(json: ConditionJson) -> Result<Self, InvalidValue> {
         let parent = |parent: Option<ParentJson>| parent.map(Parent::try_from).transpose();
         match (json.state.as_str(), json.freezer) {
             ("stopped", _) => Ok(Condition::Stopped { shell: parent(json.shell)? }),
             ("traced", _) => Ok(Condition::Traced { tracer: parent(json.tracer)? }),
             ("frozen", Some(freezer)) => Ok(Condition::Frozen(Freezer::try_from(freezer)?)),
-            ("frozen", None) => Err(Wrong("holders.condition.freezer")),
-            _ => Err(Wrong("holders.condition.state")),
+            ("frozen", None) => Err(InvalidValue("holders.condition.freezer")),
+            _ => Err(InvalidValue("holders.condition.state")),
         }
     }
 }
 
 impl TryFrom<FreezerJson> for Freezer {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: FreezerJson) -> Result<Self, Wrong> {
+    fn try_from(json: FreezerJson) -> Result<Self, InvalidValue> {
         let key = "holders.condition.freezer";
         Ok(Freezer {
-            version: Some(json.version).filter(|version| matches!(version, 1 | 2)).ok_or(Wrong(key))?,
+            version: Some(json.version)
+                .filter(|version| matches!(version, 1 | 2))
+                .ok_or(InvalidValue(key))?,
             cgroup: text(&json.cgroup, json.cgroup_bytes.as_ref(), key)?,
             control: text_option(&json.control, &json.control_bytes, key)?,
             scope: match &json.scope {
-                Some(scope) => Some(FreezerScope::parse(scope).ok_or(Wrong(key))?),
+                Some(scope) => Some(FreezerScope::parse(scope).ok_or(InvalidValue(key))?),
                 None => None,
             },
         })
@@ -91,9 +93,9 @@ impl TryFrom<FreezerJson> for Freezer {
 }
 
 impl TryFrom<ProjectJson> for Project {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: ProjectJson) -> Result<Self, Wrong> {
+    fn try_from(json: ProjectJson) -> Result<Self, InvalidValue> {
         Ok(Project {
             directory: text(
                 &json.directory,
@@ -109,9 +111,9 @@ impl TryFrom<ProjectJson> for Project {
 }
 
 impl TryFrom<SupervisorJson> for Supervisor {
-    type Error = Wrong;
+    type Error = InvalidValue;
 
-    fn try_from(json: SupervisorJson) -> Result<Self, Wrong> {
+    fn try_from(json: SupervisorJson) -> Result<Self, InvalidValue> {
         let name = text(&json.name, json.name_bytes.as_ref(), "holders.supervisor.name_bytes")?;
         Ok(Supervisor { kind: json.kind.as_str().into(), pid: json.pid, name, terminal: json.terminal })
     }

@@ -27,7 +27,7 @@ pub(in crate::os) struct Mapping {
 }
 
 impl Types {
-    pub(in crate::os) fn of_running_kernel() -> io::Result<Types> {
+    pub(in crate::os) fn read_running_kernel() -> io::Result<Types> {
         let mut file = std::fs::File::open(PATH)?;
         let length = file.metadata()?.len();
         if length > LONGEST {

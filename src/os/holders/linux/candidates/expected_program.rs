@@ -1,6 +1,6 @@
 //! The program that probably serves a port: by its registered services, its common uses and its unit.
 
-use super::Refused;
+use super::UnreadableProcess;
 use crate::model::Evidence;
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::{ProgramWords, Row};
@@ -26,7 +26,11 @@ impl ExpectedProgram {
     }
 
     /// Returns the evidence for a process: its command line names the port, or it is named for the service.
-    pub(super) fn evidence(&self, refused: &Refused, overflow: Option<OverflowUid>) -> Option<Evidence> {
+    pub(super) fn evidence(
+        &self,
+        refused: &UnreadableProcess,
+        overflow: Option<OverflowUid>,
+    ) -> Option<Evidence> {
         let names_port = || {
             let port = self.port?.to_string();
             let command = &refused.facts(overflow).command;
@@ -39,7 +43,7 @@ impl ExpectedProgram {
         self.words.iter().any(|word| is_named_for(&comm, word)).then_some(Evidence::Name)
     }
 
-    pub(super) fn rank(&self, refused: &Refused, overflow: Option<OverflowUid>) -> u8 {
+    pub(super) fn rank(&self, refused: &UnreadableProcess, overflow: Option<OverflowUid>) -> u8 {
         match self.evidence(refused, overflow) {
             Some(Evidence::Arguments) => 0,
             Some(_) => 1,

@@ -23,9 +23,9 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
         && first_process_refuses();
     let tables = if ahead {
         let protocols = state.protocols();
-        let beside = || threads::both(|| thread_tables::kernel_reports(&protocols), probe_access);
+        let beside = || threads::run_both(|| thread_tables::kernel_reports(&protocols), probe_access);
         let ((reports, access), tables) =
-            threads::both(beside, || read(state.rows, &state.missing, state.request));
+            threads::run_both(beside, || read(state.rows, &state.missing, state.request));
         state.reports = Some(reports);
         state.access = Some(access);
         tables

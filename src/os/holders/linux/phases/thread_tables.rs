@@ -20,7 +20,8 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     let protocols = state.protocols();
     let reports = || kernel_reports(&protocols);
     if !state.is_by_bpf() {
-        let (reports, tables) = threads::both(reports, || search_threads(&state.walk.pids, &state.missing));
+        let (reports, tables) =
+            threads::run_both(reports, || search_threads(&state.walk.pids, &state.missing));
         state.reports = Some(reports);
         state.walk.add(tables);
         return Ok(());
@@ -28,7 +29,7 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
     let access = match state.access.take() {
         Some(access) => access,
         None => {
-            let (reports, access) = threads::both(reports, probe_access);
+            let (reports, access) = threads::run_both(reports, probe_access);
             state.reports = Some(reports);
             access
         }

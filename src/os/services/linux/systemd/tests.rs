@@ -9,7 +9,7 @@ fn silence_ends_in_time() {
     let listener = UnixListener::bind(&path).unwrap();
     let begun = Instant::now();
     let until = begun + Duration::from_millis(50);
-    let silent = Connection::to(path.to_str().unwrap(), Kind::Bus, until).unwrap_err();
+    let silent = Connection::connect(path.to_str().unwrap(), Kind::Bus, until).unwrap_err();
     std::fs::remove_file(&path).unwrap();
     drop(listener);
     assert!(matches!(silent.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{silent}");

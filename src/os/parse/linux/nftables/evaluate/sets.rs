@@ -32,7 +32,7 @@ impl Walk<'_> {
         let Some(parts) = self.parts(rule.family, registers, register, first.key.len()) else {
             return other(Applies::Unevaluated);
         };
-        let is_whole = parts.iter().all(|part| !matches!(part, Part::Unknown(_)));
+        let is_whole = parts.iter().all(|part| !matches!(part, KeyField::Unknown(_)));
         let mut element: Option<Element> = None;
         let mut differs = false;
         addresses.retain(|address| {
@@ -57,22 +57,26 @@ impl Walk<'_> {
         registers: &BTreeMap<u32, Value>,
         register: u32,
         length: usize,
-    ) -> Option<Vec<Part>> {
+    ) -> Option<Vec<KeyField>> {
         let mut parts = Vec::new();
         let mut at = 0;
         while at < length {
             let place = register + u32::try_from(at / 4).ok()?;
             let part = match registers.get(&place)? {
-                Value::Field(Field::Port) => Part::Bytes(self.connection.port.to_be_bytes().to_vec()),
-                Value::Field(Field::Protocol) => Part::Bytes(vec![self.number()]),
-                Value::Field(Field::Network { offset: 16, length: 4 }) if family != 10 => Part::Address(4),
-                Value::Field(Field::Network { offset: 24, length: 16 }) if family != 2 => Part::Address(16),
+                Value::Field(Field::Port) => KeyField::Bytes(self.connection.port.to_be_bytes().to_vec()),
+                Value::Field(Field::Protocol) => KeyField::Bytes(vec![self.number()]),
+                Value::Field(Field::Network { offset: 16, length: 4 }) if family != 10 => {
+                    KeyField::Address(4)
+                }
+                Value::Field(Field::Network { offset: 24, length: 16 }) if family != 2 => {
+                    KeyField::Address(16)
+                }
                 Value::Field(_) if at == 0 || length <= 4 => return None,
                 // Its length follows from the beginning of the next part.
                 Value::Field(_) => {
                     let next = registers.keys().find(|key| **key > place).copied();
                     let end = next.and_then(|next| usize::try_from((next - register) * 4).ok());
-                    Part::Unknown(end.unwrap_or(length).min(length) - at)
+                    KeyField::Unknown(end.unwrap_or(length).min(length) - at)
                 }
                 _ => return None,
             };
@@ -92,7 +96,7 @@ pub(super) struct LookupResult {
 
 /// A part of a concatenated key; each begins at a multiple of four bytes.
 #[derive(Debug)]
-enum Part {
+enum KeyField {
     Bytes(Vec<u8>),
     /// So many bytes of the packet's destination address.
     Address(usize),
@@ -100,25 +104,25 @@ enum Part {
     Unknown(usize),
 }
 
-impl Part {
+impl KeyField {
     fn length(&self) -> usize {
         match self {
-            Part::Bytes(bytes) => bytes.len(),
-            Part::Address(length) | Part::Unknown(length) => *length,
+            KeyField::Bytes(bytes) => bytes.len(),
+            KeyField::Address(length) | KeyField::Unknown(length) => *length,
         }
     }
 }
 
 /// Returns the element of a set for connections to an address. In a set of intervals a key begins or ends one.
-fn find<'a>(elements: &'a [Element], parts: &[Part], address: IpAddr) -> Option<&'a Element> {
+fn find<'a>(elements: &'a [Element], parts: &[KeyField], address: IpAddr) -> Option<&'a Element> {
     let octets = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     };
-    let bytes = |part: &Part| match part {
-        Part::Bytes(bytes) => Some(Some(bytes.clone())),
-        Part::Address(length) => (octets.len() == *length).then(|| Some(octets.clone())),
-        Part::Unknown(_) => Some(None),
+    let bytes = |part: &KeyField| match part {
+        KeyField::Bytes(bytes) => Some(Some(bytes.clone())),
+        KeyField::Address(length) => (octets.len() == *length).then(|| Some(octets.clone())),
+        KeyField::Unknown(_) => Some(None),
     };
     let wanted: Vec<(Option<Vec<u8>>, usize)> =
         parts.iter().map(|part| Some((bytes(part)?, part.length()))).collect::<Option<_>>()?;
