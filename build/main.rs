@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use tables::{CommonUse, Path as SocketPath, Registered};
+use tables::{Path as SocketPath, Registered, UseRow};
 
 /// The systems that `src/os` has a module for: their names, and those of the compiler.
 const SUPPORTED: [(&str, &str); 3] = [("Linux", "linux"), ("macOS", "macos"), ("Windows", "windows")];
@@ -88,18 +88,16 @@ fn registry_to_rust(rows: &[Registered<'_>]) -> Result<String, String> {
     ))
 }
 
-fn common_uses_to_rust(rows: &[CommonUse<'_>]) -> String {
-    let mut out = format!("pub(super) static USES: [CommonUse; {}] = [", rows.len());
+fn common_uses_to_rust(rows: &[UseRow<'_>]) -> String {
+    let mut out = format!("pub(super) static USES: [UseRow; {}] = [", rows.len());
     for row in rows {
         // The registry's own entries are not repeated.
-        let CommonUse { first, last, protocols, tool, platform, category, note, status, programs, iana: _ } =
+        let UseRow { first, last, protocols, tool, platform, category, note, status, programs, iana: _ } =
             row;
         // One text for each row takes a third of the space of one for each column.
         let text = [tool, platform, category, note, status, programs].map(|text| *text).join("\t");
-        let _ = write!(
-            out,
-            "CommonUse {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},"
-        );
+        let _ =
+            write!(out, "UseRow {{ first: {first}, last: {last}, protocols: {protocols}, text: {text:?} }},");
     }
     out + "];\n"
 }

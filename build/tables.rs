@@ -15,7 +15,7 @@ pub(crate) struct Registered<'a> {
 
 /// One row of `common_uses.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CommonUse<'a> {
+pub(crate) struct UseRow<'a> {
     pub(crate) first: u16,
     pub(crate) last: u16,
     pub(crate) protocols: u8,
@@ -86,8 +86,8 @@ pub(crate) fn registry<'a>(file: &str, text: &'a str) -> Result<Vec<Registered<'
 }
 
 /// Parses the rows of common uses, in ascending order.
-pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse<'a>>, String> {
-    let mut rows: Vec<CommonUse<'a>> = Vec::new();
+pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<UseRow<'a>>, String> {
+    let mut rows: Vec<UseRow<'a>> = Vec::new();
     let header = "port\tproto\ttool\tplatform\tcategory\tnote\tiana\tstatus\tprograms";
     for (line, row) in lines(file, text, header)? {
         let wrong = |what: &str| format!("{file}:{line}: {what}");
@@ -108,18 +108,7 @@ pub(crate) fn common_uses<'a>(file: &str, text: &'a str) -> Result<Vec<CommonUse
         if rows.last().is_some_and(|before| before.first > first) {
             return Err(wrong("not in order: ports ascend"));
         }
-        rows.push(CommonUse {
-            first,
-            last,
-            protocols,
-            tool,
-            platform,
-            category,
-            note,
-            iana,
-            status,
-            programs,
-        });
+        rows.push(UseRow { first, last, protocols, tool, platform, category, note, iana, status, programs });
     }
     Ok(rows)
 }

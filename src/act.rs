@@ -11,8 +11,8 @@ pub(crate) mod next_ports;
 mod orphans;
 pub(crate) mod prepare;
 pub(crate) mod probe;
-pub(crate) mod release;
 pub(crate) mod restart_sources;
+pub(crate) mod run_plan;
 mod supervision;
 mod udp_join;
 pub(crate) mod wait;
@@ -25,7 +25,7 @@ pub use free::{
     FreeStepReason, FreedStep, Restarter, free,
 };
 pub use next_ports::{NextOptions, NextPorts, SkipReason, SkippedPort, next_ports};
-pub use release::{StepAction, StepFailure, StepResult};
+pub use run_plan::{StepAction, StepFailure, StepResult};
 pub use wait::{WaitAttempt, WaitFor};
 pub use wait_for::{WaitOptions, WaitResult, wait, wait_many};
 pub use watch::{Watch, watch};

@@ -78,7 +78,7 @@ pub(crate) struct BindRefusal {
     /// The error's name: `EADDRINUSE`.
     pub(crate) name: ErrorName,
     /// The system's message.
-    pub(crate) says: String,
+    pub(crate) message: String,
 }
 
 /// What kind of error a bind failed with.

@@ -46,7 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(done) = os::ctrl_c_helper(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    crate::shell::set_program(os::path_for_rights);
+    crate::shell::set_program(os::path_for_sudo);
     let exit = match parse(&arguments) {
         Ok(parsed) if prints_answer(&parsed) && os::output_is_missing() => {
             // Without an output there is no point in a scan.

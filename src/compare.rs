@@ -115,7 +115,7 @@ pub struct Comparison {
     /// compared.
     pub same_users: bool,
     /// Whether both have the same selection. If not, only what both could contain is compared.
-    pub same_question: bool,
+    pub same_query: bool,
     /// Whether the selections of both overlap.
     pub comparable: bool,
     /// Whether the earlier and the later snapshot are complete, for what is compared.
@@ -161,9 +161,9 @@ pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
 pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
     let selections = [selections(before), selections(after)];
     let [of_before, of_after] = &selections;
-    let same_question = of_before == of_after;
+    let same_query = of_before == of_after;
     let (before, after) = (narrowed(before, after), narrowed(after, before));
-    let comparable = same_question || are_comparable(&before, &after, [of_before, of_after]);
+    let comparable = same_query || are_comparable(&before, &after, [of_before, of_after]);
     let context = CompareContext {
         same_machine: before.host == after.host && before.os == after.os,
         same_users: before.user_namespace == after.user_namespace,
@@ -199,7 +199,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
         gaps: [before.gaps.clone(), after.gaps.clone()],
         same_machine: context.same_machine,
         same_users: context.same_users,
-        same_question,
+        same_query,
         unseen: found.unseen,
     }
 }
@@ -207,7 +207,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Comparison {
 /// Returns the selections that a snapshot was requested with, all TCP and UDP listeners by default. Connections are
 /// never compared.
 fn selections(snapshot: &Snapshot) -> Vec<Selection> {
-    match &snapshot.asked {
+    match &snapshot.selections {
         Some(asked) => asked.iter().map(|one| Selection { connections: false, ..one.clone() }).collect(),
         None => vec![Selection::default()],
     }

@@ -8,7 +8,7 @@ pub use crate::os::internals as system;
 
 use crate::management::proxy;
 use crate::model::Target;
-use crate::model::{Container, Parent, Process, ProcessId, Protocol, Snapshot, SupervisorKind, Text};
+use crate::model::{Ancestor, Container, Process, ProcessId, Protocol, Snapshot, SupervisorKind, Text};
 use crate::os::parse::{container_list, supervisor};
 use crate::program_label;
 use crate::render::{card, changes, csv, escape, table};
@@ -126,7 +126,7 @@ pub fn script(
     command: &[Text],
     parent: Option<&Text>,
 ) -> Option<Text> {
-    let parent = parent.map(|name| Parent { pid: 1, name: name.clone() });
+    let parent = parent.map(|name| Ancestor { pid: 1, name: name.clone() });
     let process = Process {
         command: Some(command.to_vec()),
         executable: executable.cloned(),

@@ -115,25 +115,25 @@ pub use act::{
 };
 pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
-pub use management::{RestarterKind, Via as FreeVia, kernel_socket::ReleaseEffect};
+pub use management::{RestarterKind, Via as FreeVia, kernel_socket::CloseEffect};
 pub use model::{
-    BpfStep, BpfUnavailable, Call, Candidate, Compose, Condition, Confinement, Connection, Container,
-    ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence, Exposure,
-    Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead,
-    Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingRights,
-    NetshList, NftablesRule, NotAsked, Note, OpenFilesLimit, OpenService, Parent, PathContent, PathTarget,
-    Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Purpose, Queue, Reader, Reason, ScanTarget,
-    SecurityModule, Selection, Service, ServiceManager, ServiceScope, SilentRuntime, Snapshot, Socket,
-    Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError, Text,
-    UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen, UserName,
-    UserNamespace, UserRange, WindowsProxy,
+    AcceptQueue, Ancestor, BpfStep, BpfUnavailable, Candidate, Compose, Condition, Confinement, Connection,
+    Container, ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence,
+    Exposure, Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason,
+    GitHead, Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener,
+    MissingPermissions, NetshList, NftablesRule, NotCovered, Note, OpenFilesLimit, OpenService, PathContent,
+    PathTarget, PrivilegePurpose, Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Reader,
+    ScanTarget, SecurityModule, Selection, Service, ServiceManager, ServiceScope, SilentRuntime, Snapshot,
+    Socket, Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError,
+    Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen,
+    UnseenReason, UserName, UserNamespace, UserRange, WaitingCall, WindowsProxy,
 };
 pub use port_info::{
-    About, Assignment, Neighbour, Neighbours, PortRange, Registration, Use, UseStatus, about,
+    About, Assignment, CommonUse, Neighbour, Neighbours, PortRange, Registration, UseStatus, about,
 };
 pub use scan::Query;
 pub use verdict::{
     Advice, BindResult, BoundHistory, Fact, Hindrance, HttpServer, Localhost, LocalhostAnswer,
-    OrphanedConnection, OtherEnd, PortUsage, Preference, ProxyPurpose, ShareOption, Shared, SharedBy,
-    Suspect, Verdict, VerdictKind, VerdictReason,
+    OrphanedConnection, OtherEnd, PortUsage, Preference, ProxyPurpose, ShareOption, SharedBy,
+    SharedListeners, SuspectedPolicy, Verdict, VerdictKind, VerdictReason,
 };

@@ -53,7 +53,7 @@ pub(crate) struct EngineUser {
     pub(crate) name: Text,
 }
 
-/// What would restart a holder, and can stop it instead.
+/// A manager that can stop a holder instead of a signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Manager {
     Container {

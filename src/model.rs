@@ -32,17 +32,17 @@ pub use error::{Error, ErrorKind};
 pub use error_name::ErrorName;
 pub(crate) use forwarding::{ForwardingRule, ForwardingRules};
 pub use gap::{
-    Gap, GapDetail, GapKind, GapReason, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules,
+    Gap, GapDetail, GapKind, GapReason, NetshList, NotCovered, SilentRuntime, UnlistedBound, UnreadRules,
     UnreadableReply,
 };
-pub use help::{Help, MissingRights, OpenFilesLimit, Purpose, ScanTarget};
+pub use help::{Help, MissingPermissions, OpenFilesLimit, PrivilegePurpose, ScanTarget};
 pub use kernel_socket::{KernelSocket, KernelSocketKind};
 pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use names::UnknownName;
 pub use note::{ForwardedTo, NftablesRule, Note, OpenService, WindowsProxy};
 pub use process::{
-    Call, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
-    Parent, Process, ProcessId, Project, Service, Supervisor, SupervisorKind,
+    Ancestor, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
+    Process, ProcessId, Project, Service, Supervisor, SupervisorKind, WaitingCall,
 };
 pub use request::{HolderSearch, Reader};
 pub use security_module::{Confinement, SecurityModule};
@@ -51,9 +51,9 @@ pub use snapshot::{
     Connection, DescriptorStore, Listener, PathContent, Probe, ProbeOutcome, Snapshot, UnixPath,
     UserNamespace, UserRange,
 };
-pub use socket::{Exposure, Family, PathTarget, Protocol, Queue, Socket, State, UnknownUser};
+pub use socket::{AcceptQueue, Exposure, Family, PathTarget, Protocol, Socket, State, UnknownUser};
 pub use sources::{BpfStep, BpfUnavailable, HolderMethod, Sources, TableRead, TableSource};
 pub use system::System;
 pub use target::{Target, TargetError};
 pub use text::Text;
-pub use unseen::{Candidate, Reason, Unseen};
+pub use unseen::{Candidate, Unseen, UnseenReason};

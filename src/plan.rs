@@ -7,8 +7,8 @@ mod wrapper;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use model::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanNote, PlanRefusal, PlanRequest,
-    Restart, RestartedBy, Step, StepReason,
+    Access, Action, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanInputs, PlanNote, PlanRefusal,
+    PlanRequest, Restart, RestartCause, Step, StepReason,
 };
 pub(crate) use wrapper::{root, tree, wrappers};
 
@@ -16,11 +16,11 @@ use crate::management;
 use crate::management::role::{Role, role};
 use crate::management::{Manager, ManagingProgram, Via};
 use crate::model::{
-    Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Reason, Service, Socket, Text,
+    Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Service, Socket, Text, UnseenReason,
 };
 
 /// Makes the plan for one port.
-pub(crate) fn plan(facts: Facts<'_>, request: PlanRequest) -> Plan {
+pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
     let mut plan = Plan {
         target: facts.target.clone(),
         sockets: Vec::new(),
@@ -94,7 +94,7 @@ fn unseen(listener: &Listener) -> Option<PlanRefusal> {
         return None;
     }
     match &listener.unseen {
-        Some(unseen) if unseen.reason == Reason::Kernel => {
+        Some(unseen) if unseen.reason == UnseenReason::Kernel => {
             Some(PlanRefusal::KernelHolds(listener.socket.clone(), unseen.kernel.clone()))
         }
         None if !listener.holders.is_empty() => None,
@@ -134,7 +134,7 @@ impl Plan {
         holder: &Holder,
         listener: &Listener,
         sockets: Vec<Socket>,
-        facts: &Facts<'_>,
+        facts: &PlanInputs<'_>,
         request: PlanRequest,
     ) {
         let process = &holder.process;
@@ -190,7 +190,7 @@ impl Plan {
     }
 
     /// Adds the trees of the outermost wrappers of the holders, or of the holders themselves.
-    fn add_tree(&mut self, facts: &Facts<'_>) {
+    fn add_tree(&mut self, facts: &PlanInputs<'_>) {
         let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let mut members: Vec<Step> = Vec::new();
         let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect();
@@ -234,7 +234,7 @@ impl Plan {
     }
 
     /// Adds the notes.
-    fn note(&mut self, facts: &Facts<'_>, request: PlanRequest) {
+    fn note(&mut self, facts: &PlanInputs<'_>, request: PlanRequest) {
         let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let steps = self.steps.clone();
         for step in &steps {
@@ -264,7 +264,7 @@ impl Plan {
             for restart in facts.restarts.get(&process.id.pid).into_iter().flatten() {
                 let stays = |id: &ProcessId| !ended.contains(id);
                 let is_left = match &restart.by {
-                    RestartedBy::Process { id, .. } => stays(id),
+                    RestartCause::Process { id, .. } => stays(id),
                     _ => true,
                 };
                 if is_left && !self.restarts.contains(restart) {
@@ -332,7 +332,7 @@ impl Plan {
     }
 }
 
-impl Facts<'_> {
+impl PlanInputs<'_> {
     /// Returns why a process may not be signalled, apart from its role.
     fn forbids(&self, process: &Process) -> Option<PlanRefusal> {
         if self.lineage.first() == Some(&process.id.pid) {
@@ -354,9 +354,9 @@ impl Facts<'_> {
     fn restarts(&self, process: &Process, manager: &Manager) -> Option<bool> {
         let pid = process.id.pid;
         let is_of = |restart: &Restart| match (manager, &restart.by) {
-            (Manager::Container { .. }, RestartedBy::Engine(_))
-            | (Manager::Service { .. }, RestartedBy::Unit(_)) => true,
-            (Manager::Supervisor { kind: own, .. }, RestartedBy::Process { kind, .. }) => {
+            (Manager::Container { .. }, RestartCause::Engine(_))
+            | (Manager::Service { .. }, RestartCause::Unit(_)) => true,
+            (Manager::Supervisor { kind: own, .. }, RestartCause::Process { kind, .. }) => {
                 *own == ManagingProgram::Restarter(*kind)
             }
             _ => false,

@@ -41,7 +41,7 @@ pub struct About {
     /// Its registrations for TCP, UDP, SCTP and DCCP, in this order.
     pub registry: [(Protocol, Registration); 4],
     /// What commonly listens there, whether or not the registry agrees, the best documented first.
-    pub uses: Vec<Use>,
+    pub uses: Vec<CommonUse>,
     /// The nearest assigned ports. `None` if the port is assigned, or if TCP and UDP cannot have it assigned.
     pub neighbours: Option<Neighbours>,
 }
@@ -115,7 +115,7 @@ pub struct Assignment {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Use {
+pub struct CommonUse {
     /// The protocol.
     pub protocol: Protocol,
     /// The ports, both ends included.
@@ -208,7 +208,7 @@ pub fn about(port: u16) -> About {
     }
 }
 
-impl Use {
+impl CommonUse {
     /// Returns whether one of these names is that of one of its processes.
     #[cfg(feature = "cli")]
     pub(crate) fn is_by(&self, names: &[&[u8]]) -> bool {

@@ -12,28 +12,39 @@
 //! The kernel lists the sockets of one port in lookup order: a new socket comes first, except for IPv6 sockets with
 //! SO_REUSEPORT, where a new socket comes last.
 
+use crate::model::names::names;
 use crate::model::{Protocol, Socket};
 use crate::model::{System, Target};
 
 /// The lowest rank of [`Target::answered_by`] for a socket that is bound to the target's own address.
 const SPECIFIC: u8 = 3;
 
-/// The option by which sockets share an address and port.
+/// A socket option by which sockets share a port.
+///
+/// ```
+/// use allears::ShareOption;
+///
+/// assert_eq!("reuse-port".parse(), Ok(ShareOption::ReusePort));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    /// SO_REUSEADDR, because not all of them set SO_REUSEPORT. UDP only.
+#[non_exhaustive]
+pub enum ShareOption {
+    /// SO_REUSEADDR.
     ReuseAddress,
     /// SO_REUSEPORT.
     ReusePort,
-    /// Not known.
-    Unknown,
+}
+
+names! { ShareOption, "socket option to share a port":
+    ReuseAddress => "reuse-address",
+    ReusePort => "reuse-port",
 }
 
 /// The sockets that a peer reaches, as indexes into the given list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answering {
+pub(crate) enum Recipients {
     /// This socket.
-    One(usize, Decided),
+    One(usize, PreferenceRule),
     /// One of these sockets: the kernel spreads peers over them.
     Spread(Vec<usize>),
     /// One of these sockets, but it is unknown which one.
@@ -42,7 +53,7 @@ pub(crate) enum Answering {
 
 /// Why one socket is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decided {
+pub(crate) enum PreferenceRule {
     /// No other socket has an equally good address.
     ByAddress,
     /// It is the newest of those with equal addresses.
@@ -51,12 +62,12 @@ pub(crate) enum Decided {
     First,
 }
 
-impl Answering {
+impl Recipients {
     /// Returns the indexes of all sockets that a peer may reach.
     pub(crate) fn sockets(&self) -> &[usize] {
         match self {
-            Answering::One(only, _) => std::slice::from_ref(only),
-            Answering::Spread(several) | Answering::Unclear(several) => several,
+            Recipients::One(only, _) => std::slice::from_ref(only),
+            Recipients::Spread(several) | Recipients::Unclear(several) => several,
         }
     }
 }
@@ -67,9 +78,9 @@ pub(crate) fn answering(
     os: &System,
     target: &Target,
     sockets: &[&Socket],
-    sharing: Sharing,
+    sharing: Option<ShareOption>,
     in_order: bool,
-) -> Option<Answering> {
+) -> Option<Recipients> {
     let ranks = sockets.iter().enumerate().filter_map(|(at, socket)| Some((at, target.answered_by(socket)?)));
     let ranks: Vec<(usize, u8)> = ranks.collect();
     let best = ranks.iter().map(|(_, rank)| *rank).max()?;
@@ -80,8 +91,8 @@ pub(crate) fn answering(
     let equal = level(&|rank| rank == best);
     if *os != System::Linux {
         return Some(match equal.as_slice() {
-            [(only, _)] => Answering::One(*only, Decided::ByAddress),
-            several => Answering::Unclear(indices(several)),
+            [(only, _)] => Recipients::One(*only, PreferenceRule::ByAddress),
+            several => Recipients::Unclear(indices(several)),
         });
     }
     let is_udp = equal.iter().any(|(_, socket)| socket.protocol == Protocol::Udp);
@@ -89,15 +100,15 @@ pub(crate) fn answering(
     let same_level = level(&|rank| (rank >= SPECIFIC) == (best >= SPECIFIC));
     let by_address = || by_score(&same_level, in_order);
     Some(match (is_udp, sharing) {
-        (false, _) | (_, Sharing::ReusePort) => by_port(),
-        (true, Sharing::ReuseAddress) => by_address(),
-        (true, Sharing::Unknown) => match (by_port(), by_address()) {
+        (false, _) | (_, Some(ShareOption::ReusePort)) => by_port(),
+        (true, Some(ShareOption::ReuseAddress)) => by_address(),
+        (true, None) => match (by_port(), by_address()) {
             (one, other) if one.sockets() == other.sockets() => one,
             (one, other) => {
                 let mut either = [one.sockets(), other.sockets()].concat();
                 either.sort_unstable();
                 either.dedup();
-                Answering::Unclear(either)
+                Recipients::Unclear(either)
             }
         },
     })
@@ -108,26 +119,28 @@ fn indices(sockets: &[(usize, &Socket)]) -> Vec<usize> {
 }
 
 /// Returns the answer among sockets with equal addresses that share by SO_REUSEPORT.
-fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Answering {
+fn by_group(equal: &[(usize, &Socket)], in_order: bool) -> Recipients {
     let alike = |a: &Socket, b: &Socket| {
         a.endpoint == b.endpoint
             && (a.dual_stack == b.dual_stack || a.dual_stack.is_none() || b.dual_stack.is_none())
     };
     let group = |of: &Socket| equal.iter().copied().filter(|(_, it)| alike(of, it)).collect::<Vec<_>>();
     let is_ipv6 = |(_, socket): &&(usize, &Socket)| socket.endpoint.address().is_some_and(|it| it.is_ipv6());
-    let Some((_, chosen)) = equal.first() else { return Answering::Unclear(Vec::new()) };
+    let Some((_, chosen)) = equal.first() else { return Recipients::Unclear(Vec::new()) };
     let chosen = group(chosen);
     match (chosen.as_slice(), chosen.len() == equal.len()) {
-        (_, false) if !in_order => Answering::Unclear(indices(equal)),
-        ([(only, _)], true) => Answering::One(*only, Decided::ByAddress),
-        ([(only, socket)], false) if is_ipv6(&&(*only, *socket)) => Answering::One(*only, Decided::First),
-        ([(only, _)], false) => Answering::One(*only, Decided::Last),
-        (several, _) => Answering::Spread(indices(several)),
+        (_, false) if !in_order => Recipients::Unclear(indices(equal)),
+        ([(only, _)], true) => Recipients::One(*only, PreferenceRule::ByAddress),
+        ([(only, socket)], false) if is_ipv6(&&(*only, *socket)) => {
+            Recipients::One(*only, PreferenceRule::First)
+        }
+        ([(only, _)], false) => Recipients::One(*only, PreferenceRule::Last),
+        (several, _) => Recipients::Spread(indices(several)),
     }
 }
 
 /// Returns the answer among UDP sockets that share by SO_REUSEADDR. A device counts more than the family.
-fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Answering {
+fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Recipients {
     let score = |socket: &Socket| {
         let device = matches!(&socket.endpoint, crate::model::Endpoint::Ip { interface: Some(_), .. });
         (device, socket.endpoint.address().is_some_and(|address| address.is_ipv4()))
@@ -135,9 +148,9 @@ fn by_score(sockets: &[(usize, &Socket)], in_order: bool) -> Answering {
     let best = sockets.iter().map(|(_, socket)| score(socket)).max();
     let equal: Vec<_> = sockets.iter().copied().filter(|(_, socket)| Some(score(socket)) == best).collect();
     match equal.as_slice() {
-        [(only, _)] => Answering::One(*only, Decided::ByAddress),
-        [(first, _), ..] if in_order => Answering::One(*first, Decided::Last),
-        several => Answering::Unclear(indices(several)),
+        [(only, _)] => Recipients::One(*only, PreferenceRule::ByAddress),
+        [(first, _), ..] if in_order => Recipients::One(*first, PreferenceRule::Last),
+        several => Recipients::Unclear(indices(several)),
     }
 }
 
@@ -161,14 +174,14 @@ mod tests {
     /// connections or datagrams over loopback.
     #[test]
     fn linux_prefers_the_measured_sockets() {
-        use Decided::{ByAddress, First, Last};
-        let one = |at, decided| Some(Answering::One(at, decided));
-        let spread = |several: &[usize]| Some(Answering::Spread(several.to_vec()));
+        use PreferenceRule::{ByAddress, First, Last};
+        let one = |at, decided| Some(Recipients::One(at, decided));
+        let spread = |several: &[usize]| Some(Recipients::Spread(several.to_vec()));
         let (any4, lo4, any6, lo6) = ("0.0.0.0", "127.0.0.1", "::", "::1");
         let (plain, dev) = (None, Some("lo"));
-        let tcp = (Protocol::Tcp, Sharing::ReusePort);
-        let udp = (Protocol::Udp, Sharing::ReusePort);
-        let udp_address = (Protocol::Udp, Sharing::ReuseAddress);
+        let tcp = (Protocol::Tcp, Some(ShareOption::ReusePort));
+        let udp = (Protocol::Udp, Some(ShareOption::ReusePort));
+        let udp_address = (Protocol::Udp, Some(ShareOption::ReuseAddress));
         for (kind, peer, sockets, wanted) in [
             (tcp, lo4, vec![(any4, plain), (any4, plain), (any4, plain)], spread(&[0, 1, 2])),
             (tcp, lo4, vec![(any4, plain), (any4, dev)], one(1, Last)),
@@ -204,7 +217,7 @@ mod tests {
             let sockets: Vec<Socket> = sockets.iter().map(|(at, by)| socket(protocol, at, *by)).collect();
             // The kernel lists a new IPv6 socket with SO_REUSEPORT last, and every other new socket first.
             let is_ipv6 = sockets.iter().all(|it| it.family() == crate::model::Family::Ipv6);
-            let keeps_order = sharing == Sharing::ReusePort && is_ipv6;
+            let keeps_order = sharing == Some(ShareOption::ReusePort) && is_ipv6;
             let mut order: Vec<usize> = (0..sockets.len()).collect();
             if !keeps_order {
                 order.reverse();
@@ -214,11 +227,11 @@ mod tests {
             let found = answering(&System::Linux, &target, &listed, sharing, true).map(|found| {
                 let came = |at: &usize| order[*at];
                 match found {
-                    Answering::One(at, decided) => Answering::One(came(&at), decided),
-                    Answering::Spread(several) => {
+                    Recipients::One(at, decided) => Recipients::One(came(&at), decided),
+                    Recipients::Spread(several) => {
                         let mut several: Vec<usize> = several.iter().map(came).collect();
                         several.sort_unstable();
-                        Answering::Spread(several)
+                        Recipients::Spread(several)
                     }
                     unclear => unclear,
                 }
@@ -232,11 +245,14 @@ mod tests {
         let both = [socket(Protocol::Udp, "0.0.0.0", None), socket(Protocol::Udp, "0.0.0.0", None)];
         let both: Vec<&Socket> = both.iter().collect();
         let target = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 80);
-        let unclear = Some(Answering::Unclear(vec![0, 1]));
-        assert_eq!(answering(&System::Linux, &target, &both, Sharing::Unknown, true), unclear);
-        assert_eq!(answering(&System::Linux, &target, &both, Sharing::ReuseAddress, false), unclear);
-        assert_eq!(answering(&System::Macos, &target, &both, Sharing::ReusePort, true), unclear);
+        let unclear = Some(Recipients::Unclear(vec![0, 1]));
+        assert_eq!(answering(&System::Linux, &target, &both, None, true), unclear);
+        assert_eq!(
+            answering(&System::Linux, &target, &both, Some(ShareOption::ReuseAddress), false),
+            unclear
+        );
+        assert_eq!(answering(&System::Macos, &target, &both, Some(ShareOption::ReusePort), true), unclear);
         let other = Target::exactly(Protocol::Udp, [127, 0, 0, 1].into(), 81);
-        assert_eq!(answering(&System::Linux, &other, &both, Sharing::Unknown, true), None);
+        assert_eq!(answering(&System::Linux, &other, &both, None, true), None);
     }
 }

@@ -47,7 +47,7 @@ impl Query {
         Query::default()
     }
 
-    /// Returns the query that repeats [`Snapshot::asked`]. Connections change by themselves and are left out.
+    /// Returns the query that repeats [`Snapshot::selections`]. Connections change by themselves and are left out.
     pub fn from_selection(selection: Selection) -> Query {
         Query { selection: Selection { connections: false, ..selection }, ..Query::default() }
     }
@@ -285,7 +285,7 @@ impl Query {
             privileged: os::privileged(),
             user_namespace: os::user_namespace(),
             complete: table.complete && !(table.lacks_bound && selection.all),
-            asked: Some(vec![selection.clone()]),
+            selections: Some(vec![selection.clone()]),
             listeners: Vec::new(),
             paths: table.paths,
             gaps: table.gaps,

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::model::{Selection, System, Target, UserName};
 use crate::os;
-use crate::port_sharing::{Sharing, answering};
+use crate::port_sharing::answering;
 
 pub(crate) use filter_context::FilterContext;
 
@@ -164,9 +164,9 @@ impl Selection {
     /// Returns what this selects from a snapshot. If the snapshot's own selection does not cover this one, the result
     /// is incomplete, and a gap states what is not covered.
     pub fn apply(&self, snapshot: Snapshot) -> Snapshot {
-        let missing = self.not_asked(&snapshot);
+        let missing = self.not_covered(&snapshot);
         let gap = (!missing.is_empty()).then(|| {
-            let (count, asked) = (missing.len(), snapshot.asked.clone().unwrap_or_default());
+            let (count, asked) = (missing.len(), snapshot.selections.clone().unwrap_or_default());
             let detail = GapDetail::NotAsked { missing, asked };
             Gap::new(GapKind::Snapshot, GapReason::NotAsked, count, detail, None)
         });
@@ -183,10 +183,10 @@ impl Selection {
         snapshot.listeners = matching;
         let context = FilterContext::from_saved(&snapshot);
         self.drop_by_process(&mut snapshot, &context, &|| None);
-        match &mut snapshot.asked {
+        match &mut snapshot.selections {
             Some(asked) if asked.contains(self) => {}
             Some(asked) => asked.push(self.clone()),
-            None => snapshot.asked = Some(vec![self.clone()]),
+            None => snapshot.selections = Some(vec![self.clone()]),
         }
         snapshot.sort();
         snapshot
@@ -202,7 +202,7 @@ fn reached(target: &Target, listeners: &[(usize, &Socket)], system: &System, in_
     }
     let of_key = |listeners: &Vec<(usize, &Socket)>| {
         let sockets: Vec<&Socket> = listeners.iter().map(|(_, socket)| *socket).collect();
-        let found = answering(system, target, &sockets, Sharing::Unknown, in_order);
+        let found = answering(system, target, &sockets, None, in_order);
         let found = found.map(|found| found.sockets().to_vec()).unwrap_or_default();
         found.into_iter().filter_map(|at| Some(listeners.get(at)?.0)).collect::<Vec<_>>()
     };

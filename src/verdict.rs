@@ -14,13 +14,13 @@ mod reason;
 pub use advice::Advice;
 use by_state::ByState;
 use explain::Explanation;
-pub use fact::{
-    BindResult, BoundHistory, Fact, HttpServer, OrphanedConnection, OtherEnd, PortUsage, ShareOption,
-};
-pub use hindrance::{Hindrance, Suspect};
+pub use fact::{BindResult, BoundHistory, Fact, HttpServer, OrphanedConnection, OtherEnd, PortUsage};
+pub use hindrance::{Hindrance, SuspectedPolicy};
 pub use localhost::{LocalhostAnswer, Preference};
-pub(crate) use observation::{Answerer, JoinOptions, Observation, Orphan};
+pub(crate) use observation::{JoinOptions, LocalhostListener, Observation, Orphan};
 pub use reason::{ProxyPurpose, VerdictReason};
+
+pub use crate::port_sharing::ShareOption;
 
 use crate::bind_attempt::{BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::names::names;
@@ -123,9 +123,9 @@ pub struct Localhost {
     /// The listener that answers at ::1. `None` if none does, or if several may.
     pub ipv6: Option<Listener>,
     /// The listeners of which one answers at 127.0.0.1.
-    pub ipv4_shared: Option<Shared>,
+    pub ipv4_shared: Option<SharedListeners>,
     /// The listeners of which one answers at ::1.
-    pub ipv6_shared: Option<Shared>,
+    pub ipv6_shared: Option<SharedListeners>,
 }
 
 /// Listeners of which one answers.
@@ -140,7 +140,7 @@ pub struct Localhost {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Shared {
+pub struct SharedListeners {
     /// How the listener is chosen.
     pub by: SharedBy,
     /// The listeners.

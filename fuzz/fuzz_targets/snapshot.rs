@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         rendered(&snapshot, |snapshot, out| internals::card(snapshot, width, out));
     }
     let compared = allears::compare(&snapshot, &again);
-    assert!(compared.changes.is_empty() && compared.same_machine && compared.same_question);
+    assert!(compared.changes.is_empty() && compared.same_machine && compared.same_query);
     let mut none = snapshot.clone();
     none.listeners.clear();
     for (old, new) in [(&snapshot, &none), (&none, &snapshot)] {

@@ -29,7 +29,7 @@ fn refusal_from(error: &io::Error) -> BindRefusal {
         (_, ErrorName::NoFamily | ErrorName::NoProtocol) => BindRefusalKind::NoFamily,
         _ => BindRefusalKind::Other,
     };
-    BindRefusal { kind, name, says: error.to_string() }
+    BindRefusal { kind, name, message: error.to_string() }
 }
 
 /// Returns an address with the port of a target, and with the scope if it needs one.

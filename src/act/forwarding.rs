@@ -79,7 +79,7 @@ pub(super) fn find_forwarding(
     let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
     let unread = drop_unreachable_loopback(&mut forwarded, &meets);
     let rules = by_rules(bind_target.protocol, bind_target.port, &forwarded, known);
-    rules.complete(&mut forwarded);
+    rules.add_exceptions(&mut forwarded);
     forwarded.extend(rules.forwarded);
     // With all rules read, the answers of runtimes do not matter.
     let silent = if os::privileged() { None } else { lookup.forwarding_gap() };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::prepare::{Prepared, keep_named, prepare};
-use super::release::{self, ReleaseOptions};
+use super::run_plan::{self, RunOptions};
 use crate::bind_attempt::BindTarget;
 use crate::enrich::containers::Runtimes;
 use crate::management::Via;
@@ -217,9 +217,8 @@ impl FreePlan {
     /// If the socket table cannot be read. A process that cannot be ended is a [`FreedStep`] with an error instead.
     pub fn run(&self) -> Result<FreeOutcome, Error> {
         let options = &self.options;
-        let options =
-            ReleaseOptions { timeout: options.timeout, signal: options.signal, force: options.force };
-        let outcome = release::carry_out(&self.prepared, options, &mut |_| {})?;
+        let options = RunOptions { timeout: options.timeout, signal: options.signal, force: options.force };
+        let outcome = run_plan::carry_out(&self.prepared, options, &mut |_| {})?;
         Ok(FreeOutcome {
             obstacle: outcome.obstacle.map(FreeObstacle::from),
             came_back: outcome.came_back,

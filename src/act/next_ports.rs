@@ -193,7 +193,7 @@ pub(crate) fn next(options: &NextOptions, runtimes: &Runtimes) -> Result<NextPor
 
 /// Returns whether the registry and common use agree on a program for this port.
 fn is_assigned(port: u16, protocol: Protocol) -> bool {
-    let firmly = |it: &port_info::Use| it.status == UseStatus::Iana && it.protocol == protocol;
+    let firmly = |it: &port_info::CommonUse| it.status == UseStatus::Iana && it.protocol == protocol;
     port_info::about(port).uses.iter().any(firmly)
 }
 
@@ -204,7 +204,7 @@ fn refused(protocol: Protocol, port: u16) -> Result<Option<SkipReason>, Error> {
     let targets = [None, Some(loopback[0]), Some(loopback[1])].map(target);
     let refusals = targets.iter().flat_map(bind::attempt_plainly).filter_map(|attempt| attempt.refused);
     let mut reasons: Vec<SkipReason> = Vec::new();
-    for BindRefusal { kind, name, says } in refusals {
+    for BindRefusal { kind, name, message } in refusals {
         match kind {
             BindRefusalKind::InUse => return Ok(Some(SkipReason::InUse)),
             BindRefusalKind::Denied => reasons.push(SkipReason::Denied),
@@ -213,7 +213,7 @@ fn refused(protocol: Protocol, port: u16) -> Result<Option<SkipReason>, Error> {
             BindRefusalKind::Other => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("cannot test whether port {port} is free: {says} ({name})"),
+                    format!("cannot test whether port {port} is free: {message} ({name})"),
                 ));
             }
         }

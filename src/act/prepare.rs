@@ -17,10 +17,10 @@ use crate::management::EngineUser;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::process_table::ProcessTable;
-use crate::model::{Error, ErrorKind, Listener, Process, ProcessId, Protocol, Reason, Socket};
+use crate::model::{Error, ErrorKind, Listener, Process, ProcessId, Protocol, Socket, UnseenReason};
 use crate::os::{self, KillHandle};
 use crate::plan::{
-    Access, Action, Facts, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanRefusal, PlanRequest, plan,
+    Access, Action, Forwarding, LONGEST_LIST, OtherSockets, Plan, PlanInputs, PlanRefusal, PlanRequest, plan,
     root, tree,
 };
 use crate::scan::port_sockets;
@@ -144,7 +144,7 @@ fn has_no_holder(listener: &Listener) -> bool {
 }
 
 fn has_exited(listener: &Listener) -> bool {
-    listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Exited)
+    listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == UnseenReason::Exited)
 }
 
 /// The facts that are the same for every port, read once.
@@ -219,7 +219,7 @@ impl SharedFacts {
             // A port of a range is in the plan because a socket has it.
             false => Forwarding::RuledOut,
         };
-        let facts = Facts {
+        let facts = PlanInputs {
             target: port.target,
             others: self.other_sockets_of(&port.sockets),
             sockets: port.sockets,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::restart_sources::RestartSources;
 use crate::management::restart::{
-    Certainty, HeldFor, Restarter, RestarterKind, Stop, Trigger, holds_for_others, restarters, stop_for_port,
+    Certainty, HeldFor, RestarterKind, RestartingProcess, Stop, Trigger, holds_for_others, restarters,
+    stop_for_port,
 };
 use crate::management::{Manager, ManagingProgram};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
-use crate::plan::{Restart, RestartedBy};
+use crate::plan::{Restart, RestartCause};
 
 /// How long Docker and Podman wait before the first restart of a container.
 const ENGINE_DELAY: Duration = Duration::from_millis(100);
@@ -42,7 +43,7 @@ pub(super) fn supervision(
         match process.container.as_ref().or(listener.container.as_ref()) {
             // Supervisors inside of a container cannot be commanded from outside; its engine can.
             Some(container) => restarts.push(Restart {
-                by: RestartedBy::Engine(container.clone()),
+                by: RestartCause::Engine(container.clone()),
                 delay: Some(ENGINE_DELAY),
                 certain: false,
             }),
@@ -99,23 +100,23 @@ fn by_unit(
     let after = policy.after_signal(signal.number());
     if ends && after != AfterSignal::StaysDown {
         restarts.push(Restart {
-            by: RestartedBy::Unit(service.clone()),
+            by: RestartCause::Unit(service.clone()),
             delay: policy.longest_wait(),
             certain: after == AfterSignal::Restarts && policy.main_pid.is_some(),
         });
     }
     restarts.extend(policy.sockets.iter().map(|unit| Restart {
-        by: RestartedBy::SocketUnit(unit.clone()),
+        by: RestartCause::SocketUnit(unit.clone()),
         delay: None,
         certain: true,
     }));
     (restarts, after == AfterSignal::StaysDown && policy.sockets.is_empty())
 }
 
-fn by_restarter(restarter: &Restarter) -> Option<Restart> {
+fn by_restarter(restarter: &RestartingProcess) -> Option<Restart> {
     // A file watcher restarts nothing when a server ends.
     (restarter.trigger != Trigger::FileChange).then(|| Restart {
-        by: RestartedBy::Process { kind: restarter.kind, id: restarter.id, name: restarter.name.clone() },
+        by: RestartCause::Process { kind: restarter.kind, id: restarter.id, name: restarter.name.clone() },
         delay: restarter.delay,
         certain: restarter.certainty == Certainty::Certain && restarter.trigger == Trigger::End,
     })
@@ -130,7 +131,7 @@ fn share_socket(one: ProcessId, other: ProcessId, holders: &[(&Process, &Listene
 
 /// Returns the manager for a supervisor that can stop a single program, or list its programs. `shares` returns whether a
 /// process holds the program's socket too.
-fn manager(restarter: &Restarter, shares: &dyn Fn(ProcessId) -> bool) -> Option<Manager> {
+fn manager(restarter: &RestartingProcess, shares: &dyn Fn(ProcessId) -> bool) -> Option<Manager> {
     let (stop, find) = match &restarter.stop {
         // circusd keeps its own sockets open when its watchers are stopped.
         _ if restarter.kind == RestarterKind::Circus && shares(restarter.id) => (None, None),

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
 
 /// Repeats the query of a snapshot on this machine.
 fn scan_again(old: &Snapshot) -> Result<Snapshot, Error> {
-    let mut asked = old.asked.iter().flatten();
+    let mut asked = old.selections.iter().flatten();
     let first = asked.next().cloned().unwrap_or_default();
     let new = Query::from_selection(first).runtimes(runtimes::runtimes()).scan()?;
     Ok(asked.fold(new, |new, selection: &Selection| selection.narrow(new)))
@@ -89,7 +89,7 @@ fn print_limits(old: &Snapshot, new: &Snapshot, found: &Comparison, exit: Exit) 
     }
     if !found.comparable {
         say("not seen", &comparison::nothing_in_common(old, new));
-    } else if !found.same_question {
+    } else if !found.same_query {
         say("note", comparison::DIFFERENT_QUERIES);
     }
     if found.unseen > 0 {

@@ -10,7 +10,7 @@ use super::terminal::{self, Terminal};
 use super::why::write_out;
 use super::{complain, fail, fail_with, input_is_terminal, say, service_names, written};
 use crate::act::prepare::{Prepared, keep_named, prepare};
-use crate::act::release::{self, ReleaseOptions, ReleaseOutcome};
+use crate::act::run_plan::{self, RunOptions, RunOutcome};
 use crate::act::why::is_one_port;
 use crate::management;
 use crate::model::{Error, Listener, Protocol};
@@ -112,7 +112,7 @@ fn targets(arguments: &Free) -> Result<Vec<Target>, Exit> {
             Exit::Usage
         };
         for target in service_names::parse_list(text).map_err(wrong)? {
-            targets.push(super::scope::complete(target, Some(Protocol::Tcp)).map_err(wrong)?);
+            targets.push(super::scope::add_interface(target, Some(Protocol::Tcp)).map_err(wrong)?);
         }
     }
     if targets.iter().any(Target::is_unix) {
@@ -207,7 +207,7 @@ impl FreeRun<'_> {
             }
         }
         let options =
-            ReleaseOptions { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
+            RunOptions { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
         let mut outcomes = Vec::new();
         let mut announced = false;
         for prepared in self.plans {
@@ -218,7 +218,7 @@ impl FreeRun<'_> {
                     say("note", &phrases::release::watching(left));
                 }
             };
-            outcomes.push(release::carry_out(prepared, options, &mut tick)?);
+            outcomes.push(run_plan::carry_out(prepared, options, &mut tick)?);
         }
         self.print_outcomes(&outcomes)
     }
@@ -237,11 +237,11 @@ impl FreeRun<'_> {
     }
 
     /// Returns the state of the ports, with nothing done.
-    fn states(&self) -> Result<Vec<ReleaseOutcome>, Error> {
-        self.plans.iter().map(release::as_planned).collect()
+    fn states(&self) -> Result<Vec<RunOutcome>, Error> {
+        self.plans.iter().map(run_plan::as_planned).collect()
     }
 
-    fn print_outcomes(&self, outcomes: &[ReleaseOutcome]) -> Result<Exit, FreeError> {
+    fn print_outcomes(&self, outcomes: &[RunOutcome]) -> Result<Exit, FreeError> {
         if self.arguments.json {
             self.documents(outcomes)?;
         } else {
@@ -265,7 +265,7 @@ impl FreeRun<'_> {
         })
     }
 
-    fn documents(&self, outcomes: &[ReleaseOutcome]) -> io::Result<()> {
+    fn documents(&self, outcomes: &[RunOutcome]) -> io::Result<()> {
         let mut text = Vec::new();
         why_and_free_json::free(self.plans, outcomes, &mut text)?;
         write_out(&text)

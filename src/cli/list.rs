@@ -49,7 +49,7 @@ pub(super) fn run(mut list: List) -> Exit {
     let mut saved = |file| {
         let snapshot = snapshot_file::read(file, "--from -")?;
         // A snapshot of another kind of query has no rows that answer this one.
-        let missing = query.selection().not_asked(&snapshot);
+        let missing = query.selection().not_covered(&snapshot);
         is_answer = !missing.iter().any(|missing| missing.is_another_kind());
         Ok(query.selection().apply(snapshot))
     };
@@ -143,7 +143,7 @@ impl ListOutput<'_> {
             self.table(out)?;
         }
         if !(list.json || list.ndjson || self.snapshot.listeners.is_empty()) {
-            self.print_not_asked(exit, out)?;
+            self.print_not_covered(exit, out)?;
         }
         if !(list.json || list.ndjson || list.csv) {
             out.flush()?;
@@ -153,14 +153,14 @@ impl ListOutput<'_> {
     }
 
     /// Returns what the saved snapshot does not cover.
-    fn not_asked(&self) -> Option<String> {
+    fn not_covered(&self) -> Option<String> {
         let gap = self.snapshot.gaps.iter().find(|gap| gap.reason == GapReason::NotAsked)?;
         self.list.from.as_ref().map(|_| phrases::gap(gap))
     }
 
     /// Prints what the saved snapshot does not cover, after its rows.
-    fn print_not_asked(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
-        let Some(detail) = self.not_asked() else { return Ok(()) };
+    fn print_not_covered(&self, exit: Exit, out: &mut dyn Write) -> io::Result<()> {
+        let Some(detail) = self.not_covered() else { return Ok(()) };
         out.flush()?;
         say(if exit == Exit::Unknown { "error" } else { "not seen" }, &detail);
         Ok(())

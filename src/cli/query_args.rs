@@ -19,7 +19,7 @@ pub(super) fn query(filters: &Filters, source: &Source, saved: bool) -> Result<Q
         Exit::Usage
     };
     // A saved snapshot has the interfaces of its own machine.
-    let here = |target| if saved { Ok(target) } else { super::scope::complete(target, None) };
+    let here = |target| if saved { Ok(target) } else { super::scope::add_interface(target, None) };
     let mut query = Query::new();
     for text in &filters.targets {
         let targets = match saved {

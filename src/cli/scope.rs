@@ -11,7 +11,7 @@ use crate::target_syntax::Interfaces;
 
 /// Adds the interface to a target whose address needs one. The machine's addresses are read only for such targets.
 /// `protocol` is that of a target that names none.
-pub(super) fn complete(target: Target, protocol: Option<Protocol>) -> Result<Target, TargetError> {
+pub(super) fn add_interface(target: Target, protocol: Option<Protocol>) -> Result<Target, TargetError> {
     if !target.address().is_some_and(|address| address.is_ipv6()) {
         return Ok(target);
     }

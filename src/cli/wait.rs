@@ -104,7 +104,10 @@ fn wait_request(arguments: &Wait) -> Result<(Vec<WaitTarget>, WaitRequest), Exit
     let (mut targets, mut each) = (Vec::new(), Vec::new());
     for text in arguments.targets.iter().chain(after_http) {
         let parsed: Result<Vec<Target>, TargetError> = service_names::parse_list(text).and_then(|parsed| {
-            parsed.into_iter().map(|target| super::scope::complete(target, Some(Protocol::Tcp))).collect()
+            parsed
+                .into_iter()
+                .map(|target| super::scope::add_interface(target, Some(Protocol::Tcp)))
+                .collect()
         });
         let parsed = parsed.map_err(wrong)?;
         each.extend(singles(text, &parsed, wanted)?);

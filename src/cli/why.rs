@@ -111,7 +111,7 @@ fn ports(texts: &[String]) -> Result<Vec<Target>, Exit> {
                 );
                 return Err(Exit::Usage);
             }
-            let target = super::scope::complete(target, Some(Protocol::Tcp)).map_err(wrong)?;
+            let target = super::scope::add_interface(target, Some(Protocol::Tcp)).map_err(wrong)?;
             if target.ports().len() > MOST_PORTS - ports.len().min(MOST_PORTS) {
                 let part = service_names::without_password(text);
                 complain(

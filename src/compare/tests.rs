@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Container, Evidence, Gap, GapDetail, GapKind, GapReason, Holder, Process, ProcessId, Reason, Service,
-    Socket, System, Unseen,
+    Container, Evidence, Gap, GapDetail, GapKind, GapReason, Holder, Process, ProcessId, Service, Socket,
+    System, Unseen, UnseenReason,
 };
 use crate::scan::Query;
 
@@ -21,8 +21,12 @@ pub(super) fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
 }
 
 fn half_seen(port: u16, inode: u64, pids: &[u32]) -> Listener {
-    let unseen =
-        Some(Unseen { reason: Reason::Permission, help: None, candidates: Vec::new(), kernel: Vec::new() });
+    let unseen = Some(Unseen {
+        reason: UnseenReason::Permission,
+        help: None,
+        candidates: Vec::new(),
+        kernel: Vec::new(),
+    });
     Listener { unseen, ..listener(port, inode, pids) }
 }
 
@@ -52,7 +56,7 @@ fn snapshot(listeners: Vec<Listener>) -> Snapshot {
         privileged: true,
         user_namespace: None,
         complete: true,
-        asked: None,
+        selections: None,
         listeners,
         gaps: Vec::new(),
         sources: Default::default(),
@@ -129,7 +133,7 @@ fn each_difference_has_its_name() {
 #[test]
 fn fluctuating_values_are_not_a_difference() {
     let mut busy = listener(80, 1, &[5]);
-    busy.socket.queue = Some(crate::model::Queue { waiting: 3, limit: Some(5) });
+    busy.socket.queue = Some(crate::model::AcceptQueue { waiting: 3, limit: Some(5) });
     busy.holders.iter_mut().for_each(|holder| holder.descriptors.push(4));
     assert_eq!(changes_between(vec![listener(80, 1, &[5])], vec![busy]), [""; 0]);
 }
@@ -165,8 +169,8 @@ fn unix_sockets_without_a_name_do_not_replace_each_other() {
         listener.socket.inode = Some(inode);
         listener
     };
-    let asked = Some(vec![Query::new().protocol(Protocol::Unix).selection().clone()]);
-    let make = |inode| Snapshot { asked: asked.clone(), ..snapshot(vec![unnamed(inode)]) };
+    let selections = Some(vec![Query::new().protocol(Protocol::Unix).selection().clone()]);
+    let make = |inode| Snapshot { selections: selections.clone(), ..snapshot(vec![unnamed(inode)]) };
     assert_eq!(lines(&make(1), &make(2)), ["closed 0", "opened 0"]);
 }
 
@@ -214,17 +218,17 @@ fn two_machines_are_compared_by_addresses_and_names() {
 
 #[test]
 fn only_the_common_scope_is_compared() {
-    let asked = |query: Query, listeners| {
-        let asked = Some(vec![query.selection().clone()]);
-        Snapshot { asked, ..snapshot(listeners) }
+    let of_query = |query: Query, listeners| {
+        let selections = Some(vec![query.selection().clone()]);
+        Snapshot { selections, ..snapshot(listeners) }
     };
     let both = || vec![listener(80, 1, &[5]), listener(81, 2, &[6])];
-    let one = asked(Query::new().port(80).unwrap(), vec![listener(80, 1, &[5])]);
-    let all = asked(Query::new(), both());
+    let one = of_query(Query::new().port(80).unwrap(), vec![listener(80, 1, &[5])]);
+    let all = of_query(Query::new(), both());
     assert_eq!(lines(&one, &all), [""; 0]);
     assert_eq!(lines(&all, &one), [""; 0]);
-    assert!(!compare(&one, &all).same_question && compare(&all, &all).same_question);
-    let gone = asked(Query::new(), vec![listener(81, 2, &[6])]);
+    assert!(!compare(&one, &all).same_query && compare(&all, &all).same_query);
+    let gone = of_query(Query::new(), vec![listener(81, 2, &[6])]);
     assert_eq!(lines(&one, &gone), ["closed 80"]);
     // Sockets in every state, Unix sockets, and those of other namespaces.
     let mut others = both();
@@ -235,14 +239,14 @@ fn only_the_common_scope_is_compared() {
     let path = Endpoint::Unix { path: Some("/run/x".into()) };
     others.extend([connection, elsewhere, Listener::new(Socket::new(Protocol::Unix, path, State::Listen))]);
     let query = Query::new().all(true).all_namespaces(true).protocol(Protocol::Unix).protocol(Protocol::Tcp);
-    let wide = asked(query, others);
+    let wide = of_query(query, others);
     assert_eq!(lines(&wide, &all), [""; 0]);
     assert_eq!(lines(&all, &wide), [""; 0]);
     // A snapshot without a scope has every listener.
     assert_eq!(lines(&snapshot(both()), &gone), ["closed 80"]);
     // A process filter that one side cannot decide makes that side incomplete.
-    let of_five = asked(Query::new().pid(5), vec![listener(80, 1, &[5])]);
-    let blind = asked(Query::new(), vec![half_seen(80, 1, &[])]);
+    let of_five = of_query(Query::new().pid(5), vec![listener(80, 1, &[5])]);
+    let blind = of_query(Query::new(), vec![half_seen(80, 1, &[])]);
     assert_eq!(lines(&of_five, &blind), ["closed? 80"]);
     assert!(!compare(&of_five, &blind).complete);
 }

@@ -16,7 +16,7 @@ use matching::{RuntimeContainers, RuntimeScope, SocketKey};
 
 use crate::management::proxy::{self, ContainerRef, Proxy};
 use crate::model::{
-    Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Note, Purpose,
+    Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Note, PrivilegePurpose,
     SilentRuntime, Text,
 };
 use crate::os::parse::container_list;
@@ -85,7 +85,7 @@ impl<'a> ContainerLookup<'a> {
     }
 
     /// Names the containers behind these listeners.
-    pub(crate) fn name(&mut self, listeners: &mut [Listener]) {
+    pub(crate) fn add(&mut self, listeners: &mut [Listener]) {
         let proxy_ref: Vec<Option<ProxyRef>> = listeners.iter_mut().map(proxy_of).collect();
         let mut queries = Vec::new();
         for (listener, proxy_ref) in listeners.iter().zip(&proxy_ref) {
@@ -278,9 +278,11 @@ impl<'a> ContainerLookup<'a> {
                 let runtime = SilentRuntime::Unreadable { path, reason: reason.clone() };
                 (GapReason::Unreadable, runtime, None)
             }
-            _ if rules_unread && !answered => {
-                (GapReason::Permission, SilentRuntime::Absent, Some(Help::Privileges(Purpose::SeeMany)))
-            }
+            _ if rules_unread && !answered => (
+                GapReason::Permission,
+                SilentRuntime::Absent,
+                Some(Help::Privileges(PrivilegePurpose::SeeMany)),
+            ),
             _ if answered => (GapReason::Unknown, SilentRuntime::Unknown, Some(Help::OtherRuntime)),
             _ => (GapReason::Absent, SilentRuntime::Absent, Some(Help::OtherRuntime)),
         };

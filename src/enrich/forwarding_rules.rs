@@ -67,7 +67,7 @@ pub(crate) struct ByRules {
 
 impl ByRules {
     /// Adds to the notes of what a container runtime forwards which loopback addresses it does not.
-    pub(crate) fn complete(&self, forwarded: &mut [Listener]) {
+    pub(crate) fn add_exceptions(&self, forwarded: &mut [Listener]) {
         for listener in forwarded.iter_mut().filter(|one| one.socket.state == State::Forwarded) {
             let any = listener.socket.endpoint.address().filter(IpAddr::is_unspecified);
             if let Some(Note::ForwardedByRuntime { not_at }) = &mut listener.note {

@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(note(&nobody, &System::Linux), None);
         let mut half = strange.clone();
         half.unseen = Some(crate::model::Unseen {
-            reason: crate::model::Reason::Permission,
+            reason: crate::model::UnseenReason::Permission,
             help: None,
             candidates: vec![],
             kernel: Vec::new(),

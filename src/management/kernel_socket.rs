@@ -5,21 +5,21 @@ use crate::model::{Family, KernelSocket, KernelSocketKind, Socket, Text};
 
 /// A command that closes a kernel socket, or helps to close it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Release {
+pub(crate) struct CloseCommand {
     pub(crate) command: Vec<String>,
-    pub(crate) effect: ReleaseEffect,
+    pub(crate) effect: CloseEffect,
 }
 
 /// The effect of a command that closes a kernel socket.
 ///
 /// ```
-/// use allears::ReleaseEffect;
+/// use allears::CloseEffect;
 ///
-/// assert_eq!("removes-interface".parse(), Ok(ReleaseEffect::RemovesInterface));
+/// assert_eq!("removes-interface".parse(), Ok(CloseEffect::RemovesInterface));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReleaseEffect {
+pub enum CloseEffect {
     /// The socket is closed, and the encapsulation that it serves ends.
     Closes,
     /// The interface stays, and carries no traffic.
@@ -45,10 +45,10 @@ impl KernelSocket {
     ///
     /// The kernel's drivers/net show which operation of a device opens and closes its socket. The commands were tested on
     /// Linux 6.12.118 and 7.3.4 and closed the socket. Those for L2TP, lockd and bareudp were not tested.
-    pub(crate) fn releases(&self, socket: &Socket) -> Vec<Release> {
+    pub(crate) fn close_commands(&self, socket: &Socket) -> Vec<CloseCommand> {
+        use CloseEffect as Effect;
         use KernelSocketKind as Kind;
-        use ReleaseEffect as Effect;
-        let release = |words: &[&str], effect| Release {
+        let close = |words: &[&str], effect| CloseCommand {
             command: words.iter().map(|word| (*word).to_owned()).collect(),
             effect,
         };
@@ -57,11 +57,11 @@ impl KernelSocket {
         let port = socket.endpoint.port().unwrap_or_default().to_string();
         match (self.kind, interface, id.as_deref()) {
             (Kind::Vxlan | Kind::Geneve | Kind::Wireguard | Kind::Bareudp, Some(name), _) => vec![
-                release(&["ip", "link", "set", name, "down"], Effect::TakesInterfaceDown),
-                release(&["ip", "link", "del", name], Effect::RemovesInterface),
+                close(&["ip", "link", "set", name, "down"], Effect::TakesInterfaceDown),
+                close(&["ip", "link", "del", name], Effect::RemovesInterface),
             ],
             (Kind::Gtp, Some(name), _) => {
-                vec![release(&["ip", "link", "del", name], Effect::RemovesInterface)]
+                vec![close(&["ip", "link", "del", name], Effect::RemovesInterface)]
             }
             (Kind::Fou | Kind::Gue, ..) => {
                 let mut words = vec!["ip", "fou", "del", "port", &port];
@@ -73,39 +73,38 @@ impl KernelSocket {
                 if let Some(local) = &local {
                     words.extend(["local", local]);
                 }
-                vec![release(&words, Effect::Closes)]
+                vec![close(&words, Effect::Closes)]
             }
             (Kind::L2tp, _, Some(id)) => {
-                vec![release(&["ip", "l2tp", "del", "tunnel", "tunnel_id", id], Effect::EndsTunnel)]
+                vec![close(&["ip", "l2tp", "del", "tunnel", "tunnel_id", id], Effect::EndsTunnel)]
             }
             (Kind::Mptcp, _, Some(id)) => {
-                vec![release(&["ip", "mptcp", "endpoint", "delete", "id", id], Effect::RemovesEndpoint)]
+                vec![close(&["ip", "mptcp", "endpoint", "delete", "id", id], Effect::RemovesEndpoint)]
             }
             (Kind::Rxe, device, _) => {
-                let device =
-                    device.map(|name| release(&["rdma", "link", "del", name], Effect::RemovesDevice));
-                let unload = release(&["modprobe", "-r", "rdma_rxe"], Effect::UnloadsModule);
+                let device = device.map(|name| close(&["rdma", "link", "del", name], Effect::RemovesDevice));
+                let unload = close(&["modprobe", "-r", "rdma_rxe"], Effect::UnloadsModule);
                 device.into_iter().chain([unload]).collect()
             }
-            (Kind::Sctp, ..) => vec![release(&["sysctl", "-w", "net.sctp.udp_port=0"], Effect::Closes)],
-            (Kind::Nfsd, ..) => vec![release(&["rpc.nfsd", "0"], Effect::StopsServer)],
+            (Kind::Sctp, ..) => vec![close(&["sysctl", "-w", "net.sctp.udp_port=0"], Effect::Closes)],
+            (Kind::Nfsd, ..) => vec![close(&["rpc.nfsd", "0"], Effect::StopsServer)],
             // lockd serves both the NFS server and NFS mounts.
             (Kind::Lockd, ..) => vec![
-                release(&["findmnt", "-t", "nfs"], Effect::ListsUsers),
-                release(&["rpc.nfsd", "0"], Effect::StopsServer),
+                close(&["findmnt", "-t", "nfs"], Effect::ListsUsers),
+                close(&["rpc.nfsd", "0"], Effect::StopsServer),
             ],
-            (Kind::NfsCallback, ..) => vec![release(&["findmnt", "-t", "nfs4"], Effect::ListsUsers)],
-            (Kind::Ksmbd, ..) => vec![release(&["ksmbd.control", "--shutdown"], Effect::StopsServer)],
+            (Kind::NfsCallback, ..) => vec![close(&["findmnt", "-t", "nfs4"], Effect::ListsUsers)],
+            (Kind::Ksmbd, ..) => vec![close(&["ksmbd.control", "--shutdown"], Effect::StopsServer)],
             (Kind::Rxrpc, ..) => vec![
-                release(&["findmnt", "-t", "afs"], Effect::ListsUsers),
-                release(&["modprobe", "-r", "kafs"], Effect::UnloadsModule),
+                close(&["findmnt", "-t", "afs"], Effect::ListsUsers),
+                close(&["modprobe", "-r", "kafs"], Effect::UnloadsModule),
             ],
             _ => Vec::new(),
         }
     }
 }
 
-names! { ReleaseEffect, "effect of a command":
+names! { CloseEffect, "effect of a command":
     Closes => "closes",
     TakesInterfaceDown => "takes-interface-down",
     RemovesInterface => "removes-interface",

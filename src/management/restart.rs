@@ -45,7 +45,7 @@ pub(crate) use shell_loop::sleeps;
 
 /// What restarts a process after it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Restarter {
+pub(crate) struct RestartingProcess {
     /// The kind of program.
     pub(crate) kind: RestarterKind,
     /// The process.
@@ -182,7 +182,7 @@ pub(crate) fn restarters(
     process: &Process,
     table: &ProcessTable,
     sources: &mut dyn Sources,
-) -> Vec<Restarter> {
+) -> Vec<RestartingProcess> {
     let ancestors: Vec<ProcessId> =
         table.ancestors(process.id.pid).into_iter().map(|entry| entry.id).collect();
     let described = sources.describe(&ancestors);

@@ -1,7 +1,7 @@
 //! Determines what resumes a suspended process, and what signals do to it until then. Pure.
 
 use crate::model::{
-    Condition, Container, ContainerRuntime, Freezer, FreezerScope, Parent, Process, ServiceScope, Text,
+    Ancestor, Condition, Container, ContainerRuntime, Freezer, FreezerScope, Process, ServiceScope, Text,
 };
 
 /// What resumes a process.
@@ -14,10 +14,10 @@ pub(crate) enum Remedy {
         /// What the command has to read from standard input.
         input: Option<&'static str>,
         /// The shell that can resume the process as one of its jobs.
-        shell: Option<Parent>,
+        shell: Option<Ancestor>,
     },
     /// The tracer has to continue the process or detach from it.
-    Detach(Option<Parent>),
+    Detach(Option<Ancestor>),
     /// The cgroup has to be thawed from outside, because its control file is not visible here.
     ThawOutside(Text),
 }

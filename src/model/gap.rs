@@ -6,7 +6,7 @@ mod reason;
 use super::{Help, Text};
 
 pub use detail::{
-    GapDetail, NetshList, NotAsked, SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
+    GapDetail, NetshList, NotCovered, SilentRuntime, UnlistedBound, UnreadRules, UnreadableReply,
 };
 pub use reason::{GapKind, GapReason};
 

@@ -22,7 +22,7 @@ use crate::model::names::names;
 #[non_exhaustive]
 pub enum Help {
     /// Run with full privileges: sudo, or an elevated prompt.
-    Privileges(Purpose),
+    Privileges(PrivilegePurpose),
     /// Run with full privileges, or as a member of the group that a socket belongs to.
     PrivilegesOrGroup,
     /// Scan this target, or everything, with full privileges.
@@ -30,7 +30,7 @@ pub enum Help {
         /// The target. `None` for everything.
         target: Option<ScanTarget>,
         /// The missing privileges.
-        missing: MissingRights,
+        missing: MissingPermissions,
     },
     /// Let `why` read it for this port, with full privileges.
     PrivilegedWhy {
@@ -38,7 +38,7 @@ pub enum Help {
         port: u16,
     },
     /// Run with privileges that this process lacks.
-    Rights(MissingRights),
+    Rights(MissingPermissions),
     /// Let `why` test whether a port can be bound: this one, or any.
     Why {
         /// The port.
@@ -136,13 +136,13 @@ pub enum OpenFilesLimit {
 /// The purpose of full privileges.
 ///
 /// ```
-/// use allears::Purpose;
+/// use allears::PrivilegePurpose;
 ///
-/// assert_eq!("see-many".parse(), Ok(Purpose::SeeMany));
+/// assert_eq!("see-many".parse(), Ok(PrivilegePurpose::SeeMany));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Purpose {
+pub enum PrivilegePurpose {
     /// To read one thing.
     SeeOne,
     /// To read several.
@@ -154,15 +154,15 @@ pub enum Purpose {
 /// The privileges that this process lacks to read other processes.
 ///
 /// ```
-/// use allears::MissingRights;
+/// use allears::MissingPermissions;
 ///
-/// let missing = MissingRights::Capabilities { sys_ptrace: true, dac_read_search: false };
+/// let missing = MissingPermissions::Capabilities { sys_ptrace: true, dac_read_search: false };
 /// assert!(missing.to_string().contains("CAP_SYS_PTRACE"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub enum MissingRights {
+pub enum MissingPermissions {
     /// It runs without privileges.
     Privileges,
     /// Its user namespace has no privileges over processes outside of it. Linux.
@@ -185,7 +185,7 @@ impl Help {
     }
 }
 
-names! { Purpose, "purpose of privileges":
+names! { PrivilegePurpose, "purpose of privileges":
     SeeOne => "see-one",
     SeeMany => "see-many",
     Enter => "enter",

@@ -129,16 +129,16 @@ mod tests {
     use crate::act::{FreeRefusalReason, FreeStepReason, SkipReason, StepAction, StepResult, WaitFor};
     use crate::bind_attempt::Overlap;
     use crate::compare::{ChangeKind, Difference};
-    use crate::management::kernel_socket::ReleaseEffect;
+    use crate::management::kernel_socket::CloseEffect;
     use crate::management::{RestarterKind, Via};
     use crate::model::{
-        BpfStep, Call, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
-        KernelSocketKind, OpenService, PathContent, PathTarget, ProbeOutcome, Protocol, Purpose, Reader,
-        Reason, State, UnknownUser,
+        BpfStep, ErrorKind, Evidence, Exposure, Family, FileChange, FreezerScope, HolderSearch,
+        KernelSocketKind, OpenService, PathContent, PathTarget, PrivilegePurpose, ProbeOutcome, Protocol,
+        Reader, State, UnknownUser, UnseenReason, WaitingCall,
     };
     use crate::port_info::{PortRange, UseStatus};
     use crate::verdict::{
-        BoundHistory, Preference, ProxyPurpose, ShareOption, SharedBy, Suspect, VerdictKind,
+        BoundHistory, Preference, ProxyPurpose, ShareOption, SharedBy, SuspectedPolicy, VerdictKind,
     };
 
     macro_rules! each_name_is_parsed {
@@ -158,7 +158,7 @@ mod tests {
         each_name_is_parsed!(
             BoundHistory,
             BpfStep,
-            Call,
+            WaitingCall,
             ChangeKind,
             Difference,
             ErrorKind,
@@ -179,11 +179,11 @@ mod tests {
             PortRange,
             Preference,
             Protocol,
-            Purpose,
+            PrivilegePurpose,
             Reader,
-            Reason,
+            UnseenReason,
             ProxyPurpose,
-            ReleaseEffect,
+            CloseEffect,
             RestarterKind,
             ShareOption,
             SharedBy,
@@ -191,7 +191,7 @@ mod tests {
             State,
             StepAction,
             StepResult,
-            Suspect,
+            SuspectedPolicy,
             UnknownUser,
             UseStatus,
             VerdictKind,

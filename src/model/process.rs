@@ -14,7 +14,7 @@ use super::{Text, UnknownUser};
 
 pub use condition::{Condition, Freezer, FreezerScope};
 pub use container::{Compose, Container};
-pub use holder::{Call, Evidence, Holder};
+pub use holder::{Evidence, Holder, WaitingCall};
 pub use project::{GitHead, Project};
 pub use service::Service;
 pub use supervisor::{Supervisor, SupervisorKind};
@@ -90,7 +90,7 @@ pub struct Process {
     /// The start time, to the second.
     pub started_at: Option<Timestamp>,
     /// Its parent, or all its ancestors with [`crate::Query::parents`], the nearest first.
-    pub parents: Vec<Parent>,
+    pub parents: Vec<Ancestor>,
     /// The nearest known ancestor that explains why it runs: a service manager, a terminal, an editor.
     pub supervisor: Option<Supervisor>,
     /// The service it belongs to.
@@ -144,7 +144,7 @@ impl Process {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Parent {
+pub struct Ancestor {
     /// Its process id.
     pub pid: u32,
     /// Its name.

@@ -41,7 +41,8 @@ pub struct Snapshot {
     pub complete: bool,
     /// The selections that it was taken with. Each narrows the one before it. `None` if unknown, as in documents of older
     /// versions: then it counts as a snapshot of every TCP and UDP listener.
-    pub asked: Option<Vec<Selection>>,
+    #[cfg_attr(feature = "serde", serde(rename = "asked"))]
+    pub selections: Option<Vec<Selection>>,
     /// The listeners (or, with [`crate::Query::all`], all sockets), ordered by port, protocol, address and pid.
     pub listeners: Vec<Listener>,
     /// The files at the requested paths, if they explain the result. Linux only.
@@ -147,6 +148,9 @@ pub enum PathContent {
 }
 
 /// A socket with its holders.
+///
+/// Most sockets here listen. A scan with [`crate::Query::all`] also returns connections and sockets in TIME_WAIT, which have
+/// the same fields: [`crate::Socket::is_listener`] tells them apart.
 ///
 /// ```
 /// use allears::Query;

@@ -131,7 +131,7 @@ pub enum Exposure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Queue {
+pub struct AcceptQueue {
     /// The number of connections, or of bytes, that wait.
     pub waiting: u32,
     /// The most that may wait. `None` if the system does not report it.
@@ -195,7 +195,7 @@ pub struct Socket {
     /// Why `uid` is `None` although the system usually reports it. Linux only.
     pub unknown_user: Option<UnknownUser>,
     /// The accept queue. `None` if the system does not report it.
-    pub queue: Option<Queue>,
+    pub queue: Option<AcceptQueue>,
     /// The network namespace, if it is not the caller's. Linux only.
     pub namespace: Option<Text>,
     /// Requested paths that lead to this Unix socket, although it was bound to another path. Linux only.

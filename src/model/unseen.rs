@@ -18,12 +18,12 @@ use super::{Evidence, Help, KernelSocket, Text};
 #[non_exhaustive]
 pub struct Unseen {
     /// Why it could not be observed.
-    pub reason: Reason,
+    pub reason: UnseenReason,
     /// What would make it visible.
     pub help: Option<Help>,
     /// The processes that it may be.
     pub candidates: Vec<Candidate>,
-    /// The parts of the kernel that use the socket if the reason is [`Reason::Kernel`], else those that may. Several
+    /// The parts of the kernel that use the socket if the reason is [`UnseenReason::Kernel`], else those that may. Several
     /// interfaces can share one socket. Linux only.
     pub kernel: Vec<KernelSocket>,
 }
@@ -31,10 +31,10 @@ pub struct Unseen {
 /// Why a holder could not be observed.
 ///
 /// ```
-/// use allears::{Query, Reason};
+/// use allears::{Query, UnseenReason};
 ///
 /// for listener in Query::new().scan()?.listeners {
-///     if listener.unseen.is_some_and(|unseen| unseen.reason == Reason::Permission) {
+///     if listener.unseen.is_some_and(|unseen| unseen.reason == UnseenReason::Permission) {
 ///         println!("run as root to see the holder of {}", listener.socket.endpoint);
 ///     }
 /// }
@@ -42,7 +42,7 @@ pub struct Unseen {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum UnseenReason {
     /// The permission to read descriptor tables is missing.
     Permission,
     /// This /proc hides processes.
@@ -87,7 +87,7 @@ impl Unseen {
     /// Returns whether it is known to be held in no descriptor table, so that no permission to read more of them would
     /// show it.
     pub(crate) fn is_without_descriptor(&self) -> bool {
-        self.reason == Reason::Unknown
+        self.reason == UnseenReason::Unknown
             && self.candidates.first().is_some_and(|first| {
                 first.evidence.is_without_descriptor() || first.evidence == Evidence::Message
             })
@@ -95,12 +95,12 @@ impl Unseen {
 
     /// Returns the candidates that would have it in no descriptor table.
     pub(crate) fn without_descriptor(&self) -> Option<&[Candidate]> {
-        let hidden = self.is_without_descriptor() || self.reason == Reason::InFlight;
+        let hidden = self.is_without_descriptor() || self.reason == UnseenReason::InFlight;
         (hidden && !self.candidates.is_empty()).then_some(&self.candidates)
     }
 }
 
-names! { Reason, "reason":
+names! { UnseenReason, "reason":
     Permission => "permission",
     HiddenProc => "hidden-proc",
     PidNamespace => "pid-namespace",

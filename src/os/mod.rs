@@ -96,7 +96,7 @@ pub(crate) use process::project_folder;
 #[cfg(feature = "cli")]
 pub(crate) use terminate::ctrl_c_helper;
 #[cfg(feature = "cli")]
-pub(crate) use users::path_for_rights;
+pub(crate) use users::path_for_sudo;
 
 /// Returns this machine's name.
 pub(crate) fn host_name() -> Text {

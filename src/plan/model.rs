@@ -42,7 +42,7 @@ pub(crate) enum Access {
 /// A restart of a process after it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restart {
-    pub(crate) by: RestartedBy,
+    pub(crate) by: RestartCause,
     /// How long after the end. `None` if that is unknown.
     pub(crate) delay: Option<Duration>,
     /// Whether the restart is certain. If not, it is likely.
@@ -51,7 +51,7 @@ pub(crate) struct Restart {
 
 /// What restarts a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RestartedBy {
+pub(crate) enum RestartCause {
     /// The manager of a unit.
     Unit(Service),
     /// systemd, when a peer connects to this socket unit.
@@ -87,7 +87,7 @@ pub(crate) struct OtherSockets {
 
 /// The facts that a plan is made from.
 #[derive(Debug)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct PlanInputs<'a> {
     pub(crate) target: BindTarget,
     /// The listening and bound sockets that have the port.
     pub(crate) sockets: Vec<Listener>,

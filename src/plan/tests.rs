@@ -153,7 +153,7 @@ impl PlanFacts {
     fn plan(&self, via: Via, tree: bool) -> Plan {
         let table: ProcessTable = self.entries.iter().cloned().collect();
         let target = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port: 3000 };
-        let facts = Facts {
+        let facts = PlanInputs {
             target,
             sockets: self.sockets.clone(),
             others: self.others.clone(),

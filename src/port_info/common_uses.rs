@@ -1,14 +1,14 @@
 //! What commonly listens on a port, whether or not the registry agrees: the rows of `data/common_uses.tsv`.
 
 use super::registry::bit;
-use super::tables::{CommonUse, USES};
-use super::{PROTOCOLS, Use, UseStatus};
+use super::tables::{USES, UseRow};
+use super::{CommonUse, PROTOCOLS, UseStatus};
 use crate::model::System;
 
 /// Returns the uses of a port, the best documented first, and among equals a single port before a range.
-pub(super) fn uses(port: u16) -> Vec<Use> {
+pub(super) fn uses(port: u16) -> Vec<CommonUse> {
     let rows = USES.iter().take_while(|row| row.first <= port).filter(|row| row.last >= port);
-    let mut uses: Vec<Use> = rows.flat_map(uses_in_row).collect();
+    let mut uses: Vec<CommonUse> = rows.flat_map(uses_in_row).collect();
     uses.sort_by_key(|one| (one.status, one.ports.end() - one.ports.start()));
     uses
 }
@@ -18,11 +18,11 @@ const COMMON_WORDS: [&str; 9] =
     ["alternate", "debug", "debugger", "dev", "http", "https", "proxy", "server", "web"];
 
 /// Returns every use whose tool has this word in its name. Case is ignored.
-pub(super) fn by_tool(word: &str) -> Vec<Use> {
+pub(super) fn by_tool(word: &str) -> Vec<CommonUse> {
     if word.len() < 3 || COMMON_WORDS.contains(&word) {
         return Vec::new();
     }
-    let names = |row: &&CommonUse| {
+    let names = |row: &&UseRow| {
         let [tool, ..] = columns(row);
         let mut words = tool.split(|letter: char| !letter.is_alphanumeric());
         words.any(|known| known.eq_ignore_ascii_case(word))
@@ -51,10 +51,10 @@ pub(super) fn is_known(name: &[u8]) -> bool {
     })
 }
 
-fn uses_in_row(row: &CommonUse) -> impl Iterator<Item = Use> + '_ {
+fn uses_in_row(row: &UseRow) -> impl Iterator<Item = CommonUse> + '_ {
     let protocols = PROTOCOLS.into_iter().filter(|protocol| row.protocols & bit(*protocol) != 0);
     let [tool, platform, category, note, status, programs] = columns(row);
-    protocols.map(move |protocol| Use {
+    protocols.map(move |protocol| CommonUse {
         protocol,
         ports: row.first..=row.last,
         tool,
@@ -70,7 +70,7 @@ fn uses_in_row(row: &CommonUse) -> impl Iterator<Item = Use> + '_ {
     })
 }
 
-fn columns(row: &CommonUse) -> [&'static str; 6] {
+fn columns(row: &UseRow) -> [&'static str; 6] {
     let mut columns = row.text.split('\t');
     [(); 6].map(|()| columns.next().unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::common_uses;
-use super::{Use, registry};
+use super::{CommonUse, registry};
 use crate::model::Protocol;
 
 /// One port of a service name.
@@ -43,7 +43,7 @@ pub(crate) enum Similar {
     /// A name of the registry.
     Name(&'static str),
     /// A tool of this name, and a port that it commonly has.
-    Tool(Use),
+    Tool(CommonUse),
 }
 
 /// Returns what is nearest to an unknown name, the nearest first.

@@ -6,7 +6,7 @@
 pub(super) struct Row(pub(super) u16, pub(super) u8, pub(super) u8, pub(super) u32);
 
 /// A row of the common uses.
-pub(super) struct CommonUse {
+pub(super) struct UseRow {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) protocols: u8,

@@ -8,7 +8,7 @@ use super::phrases;
 use super::port_line::NARROW;
 use super::style::TextRole;
 use crate::model::{Gap, Protocol};
-use crate::port_info::{About, Assignment, Neighbour, PortRange, Registration, Use, UseStatus};
+use crate::port_info::{About, Assignment, CommonUse, Neighbour, PortRange, Registration, UseStatus};
 
 /// The width of the labels' column.
 const LABELS: usize = 12;
@@ -37,7 +37,7 @@ pub(crate) fn write(
         .iter()
         .filter(|(protocol, _)| wanted.is_none_or(|wanted| wanted == *protocol))
         .collect();
-    let uses: Vec<&Use> =
+    let uses: Vec<&CommonUse> =
         about.uses.iter().filter(|one| wanted.is_none_or(|wanted| wanted == one.protocol)).collect();
     let subject = match wanted {
         Some(protocol) => format!("{}/{}", about.port, protocol.as_str()),
@@ -86,7 +86,7 @@ fn is_nobodys(answers: &[&(Protocol, Registration)]) -> bool {
 }
 
 /// Returns what follows the port in the first line.
-fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) -> String {
+fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&CommonUse]) -> String {
     let mut names: Vec<String> = Vec::new();
     for (_, answer) in answers {
         if let Registration::Assigned(services) = answer {
@@ -103,7 +103,7 @@ fn summary(about: &About, answers: &[&(Protocol, Registration)], uses: &[&Use]) 
         (true, _) if is_nobodys(answers) => "is assigned to nobody".to_owned(),
         (true, _) => "is reserved".to_owned(),
     };
-    let narrow = |one: &&&Use| one.ports.end() - one.ports.start() < NARROW;
+    let narrow = |one: &&&CommonUse| one.ports.end() - one.ports.start() < NARROW;
     match uses.iter().find(narrow) {
         Some(one) => match one.status {
             UseStatus::Iana => assigned,
@@ -170,7 +170,7 @@ fn service_line(service: &Assignment) -> String {
     format!("{}{description}{range}", service.name)
 }
 
-fn use_line(one: &Use) -> String {
+fn use_line(one: &CommonUse) -> String {
     let how = match one.status {
         UseStatus::Iana => "",
         UseStatus::Primary => "by default ",

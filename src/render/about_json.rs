@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::about::PortLimits;
 use super::json::{GapJson, SCHEMA, write_document};
 use crate::model::{Protocol, System};
-use crate::port_info::{About, Assignment, Neighbour, Registration, Use};
+use crate::port_info::{About, Assignment, CommonUse, Neighbour, Registration};
 
 #[derive(Serialize)]
 struct SeveralJson<'a> {
@@ -141,7 +141,7 @@ fn registration((protocol, answer): &(Protocol, Registration)) -> RegistrationJs
     RegistrationJson { protocol: protocol.as_str(), answer: answer.as_str(), services, words }
 }
 
-fn usual(one: &Use) -> UseJson<'_> {
+fn usual(one: &CommonUse) -> UseJson<'_> {
     UseJson {
         protocol: one.protocol.as_str(),
         ports: [*one.ports.start(), *one.ports.end()],

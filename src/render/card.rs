@@ -17,7 +17,8 @@ use super::start_time;
 use super::style::{Palette, TextRole};
 use super::table::{EqualSockets, differ_only_in_address, merge_equal};
 use crate::model::{
-    Endpoint, Exposure, Holder, Listener, PathTarget, Protocol, Reason, Snapshot, State, System, Text, Unseen,
+    Endpoint, Exposure, Holder, Listener, PathTarget, Protocol, Snapshot, State, System, Text, Unseen,
+    UnseenReason,
 };
 use crate::port_info::program_names;
 use crate::program_label;
@@ -146,14 +147,14 @@ impl Card<'_> {
     fn unseen_answer(&self, unseen: &Unseen) -> String {
         // The user who opened a socket need not be the user of its holder: servers drop privileges and pass sockets on.
         match (unseen.reason, phrases::opener(&self.listener.socket)) {
-            (Reason::Kernel, _) => match phrases::kernel_sockets(&unseen.kernel) {
+            (UnseenReason::Kernel, _) => match phrases::kernel_sockets(&unseen.kernel) {
                 Some(what) => format!("is held by the kernel itself, for {what}"),
                 None => "is held by the kernel itself, not by a process".to_owned(),
             },
-            (Reason::InFlight, _) => {
+            (UnseenReason::InFlight, _) => {
                 "is held by no process: it is probably in a message that nobody has received yet".to_owned()
             }
-            (Reason::Exited, _) => "was held by a process that ended during the scan".to_owned(),
+            (UnseenReason::Exited, _) => "was held by a process that ended during the scan".to_owned(),
             _ if unseen.is_without_descriptor() => {
                 format!("is held by {}", phrases::unseen_holder(unseen).unwrap_or_default())
             }
@@ -217,11 +218,11 @@ impl Card<'_> {
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
             add(candidates_label(unseen), candidates(unseen), None);
-            if unseen.reason != Reason::Kernel {
+            if unseen.reason != UnseenReason::Kernel {
                 add("perhaps", phrases::kernel_sockets(&unseen.kernel), None);
             }
             add("not seen", Some(self.not_seen(unseen)), Some(TextRole::Unseen));
-            add("to close", phrases::kernel_releases(&unseen.kernel, socket), None);
+            add("to close", phrases::close_commands(&unseen.kernel, socket), None);
         }
         add("shared", self.shared(), None);
         let exposed = phrases::is_exposed(socket).then_some(TextRole::Exposed);
@@ -299,14 +300,14 @@ impl Card<'_> {
 
     fn not_seen(&self, unseen: &Unseen) -> String {
         let why = match unseen.reason {
-            Reason::Permission => "descriptors of processes that may not be read",
-            Reason::HiddenProc => "processes that this /proc hides",
-            Reason::PidNamespace => "perhaps a process outside of this pid namespace",
-            Reason::Kernel => "no process has it open",
-            Reason::InFlight => "no descriptor table has it",
-            Reason::Exited => "it was gone before its name could be read",
-            Reason::Unknown if unseen.is_without_descriptor() => "no descriptor table has it",
-            Reason::Unknown => "no process was seen to have it open",
+            UnseenReason::Permission => "descriptors of processes that may not be read",
+            UnseenReason::HiddenProc => "processes that this /proc hides",
+            UnseenReason::PidNamespace => "perhaps a process outside of this pid namespace",
+            UnseenReason::Kernel => "no process has it open",
+            UnseenReason::InFlight => "no descriptor table has it",
+            UnseenReason::Exited => "it was gone before its name could be read",
+            UnseenReason::Unknown if unseen.is_without_descriptor() => "no descriptor table has it",
+            UnseenReason::Unknown => "no process was seen to have it open",
         };
         match &unseen.help {
             Some(help) if help.is_privileged_scan() => {

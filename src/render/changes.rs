@@ -99,7 +99,7 @@ pub(crate) fn describe(change: &Change, current_user: &CurrentUser) -> String {
 
 /// Returns the holder of a listener with its description: `node (pid 4121, dev)  ~/src/shop`.
 pub(crate) fn holder_and_description(listener: &Listener, current_user: &CurrentUser) -> String {
-    let what = phrases::what(listener, current_user);
+    let what = phrases::description(listener, current_user);
     match what.is_empty() {
         true => holders(listener, Naming::Program),
         // The description names the process already.
@@ -116,7 +116,7 @@ fn holders(listener: &Listener, naming: Naming) -> String {
         }
         (true, Some(unseen)) => match unseen.candidates.as_slice() {
             [only] => phrases::uncertain(only),
-            _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
+            _ if unseen.reason == crate::model::UnseenReason::Kernel => "(kernel)".to_owned(),
             _ => {
                 let user = phrases::opener(&listener.socket);
                 user.map_or_else(

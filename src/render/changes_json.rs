@@ -98,7 +98,7 @@ pub(crate) fn diff(
         new: new.into(),
         same_machine: found.same_machine,
         same_users: found.same_users,
-        same_question: found.same_question,
+        same_question: found.same_query,
         complete: found.complete,
         changes: found.changes.iter().map(change).collect(),
         gaps: gaps.collect(),

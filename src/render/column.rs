@@ -237,7 +237,7 @@ impl Column {
             }),
             Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
             Column::Note => listener.note.as_ref().map(crate::render::phrases::note),
-            Column::What => Some(crate::render::phrases::what(
+            Column::What => Some(crate::render::phrases::description(
                 listener,
                 &crate::render::current_user::CurrentUser::default(),
             )),

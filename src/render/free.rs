@@ -8,7 +8,7 @@ use super::layout::AnswerOptions;
 use super::phrases;
 use super::why_and_free;
 use crate::act::prepare::Prepared;
-use crate::act::release::ReleaseOutcome;
+use crate::act::run_plan::RunOutcome;
 use crate::model::Process;
 
 /// Returns whether a socket has one of the ports.
@@ -53,7 +53,7 @@ pub(crate) fn is_yes(answer: &str) -> bool {
 /// Writes what was done by a plan, and whether its port is free.
 pub(crate) fn outcome(
     prepared: &Prepared,
-    outcome: &ReleaseOutcome,
+    outcome: &RunOutcome,
     options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::phrases::assigned_names;
 use crate::model::{Protocol, System};
-use crate::port_info::{Assignment, Registration, Use, UseStatus};
+use crate::port_info::{Assignment, CommonUse, Registration, UseStatus};
 
 /// A use of more ports than this is too wide to describe one of them.
 pub(super) const NARROW: u16 = 100;
@@ -23,13 +23,13 @@ pub(crate) fn port_line(
     let about = crate::port_info::about(port);
     let registration = about.registration(protocol);
     let subject = format!("{port}/{}", protocol.as_str());
-    let fits = |one: &&Use| {
+    let fits = |one: &&CommonUse| {
         one.protocol == protocol
             && one.platform.as_ref().is_none_or(|platform| platform == os)
             && one.ports.end() - one.ports.start() < NARROW
     };
-    let mut uses: Vec<&Use> = about.uses.iter().filter(fits).collect();
-    let own: Vec<&Use> = uses.iter().copied().filter(|one| one.is_by(names)).collect();
+    let mut uses: Vec<&CommonUse> = about.uses.iter().filter(fits).collect();
+    let own: Vec<&CommonUse> = uses.iter().copied().filter(|one| one.is_by(names)).collect();
     if let Some(best) = own.first() {
         // The holder uses the port by default: other uses are not named.
         if best.status != UseStatus::Iana {
@@ -68,9 +68,9 @@ pub(crate) fn port_line(
 }
 
 /// Returns the phrase for the best documented uses: "is PostgreSQL's", "is by default Python http.server, among others", "is commonly Grafana".
-fn used(uses: &[&Use]) -> Option<String> {
+fn used(uses: &[&CommonUse]) -> Option<String> {
     let best = uses.first()?.status;
-    let of_best: Vec<&&Use> = uses.iter().filter(|one| one.status == best).collect();
+    let of_best: Vec<&&CommonUse> = uses.iter().filter(|one| one.status == best).collect();
     // A row may name several tools; the card has one line.
     let mut tools: Vec<&str> = of_best.iter().flat_map(|one| one.tool.split(" / ")).collect();
     let all = uses.iter().flat_map(|one| one.tool.split(" / ")).count();
@@ -78,7 +78,8 @@ fn used(uses: &[&Use]) -> Option<String> {
     let others = if all > tools.len() { ", among others" } else { "" };
     let tools = super::phrases::list_or(tools);
     // Names of products, not of what they do, have things.
-    let owns = |one: &Use| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
+    let owns =
+        |one: &CommonUse| matches!(one.category, "db" | "broker") && !one.tool.contains(['/', '(', ' ']);
     Some(match (best, of_best.as_slice()) {
         (UseStatus::Iana, [only]) if owns(only) => format!("is {tools}'s{others}"),
         (UseStatus::Iana, _) => format!("is {tools}{others}"),

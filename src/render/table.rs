@@ -208,7 +208,7 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
             (None, Some(unseen)) => {
                 let text = match unseen.candidates.as_slice() {
                     [only] => format!("{}?", phrases::process_name(&only.name)),
-                    _ if unseen.reason == crate::model::Reason::Kernel => "(kernel)".to_owned(),
+                    _ if unseen.reason == crate::model::UnseenReason::Kernel => "(kernel)".to_owned(),
                     _ => "?".to_owned(),
                 };
                 Cell { text, role: Some(TextRole::Unseen) }
@@ -245,7 +245,7 @@ fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> C
             });
             plain(text)
         }
-        Column::What => plain(phrases::what_and_condition(listener, &options.current_user)),
+        Column::What => plain(phrases::description_and_condition(listener, &options.current_user)),
         Column::Started => plain(match first.and_then(|holder| holder.process.started_at) {
             Some(started) if !whole => started.strftime("%Y-%m-%d %H:%M").to_string(),
             _ => column.value(listener, first, options.at),

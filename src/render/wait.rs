@@ -101,7 +101,7 @@ pub(crate) fn file_in_the_way(content: PathContent) -> Option<&'static str> {
 
 /// Returns the error of a bind.
 pub(crate) fn refusal(refusal: &BindRefusal) -> String {
-    format!("{} ({})", refusal.says, refusal.name)
+    format!("{} ({})", refusal.message, refusal.name)
 }
 
 /// Returns the line of a target that is reached.

@@ -9,7 +9,7 @@ use super::phrases;
 use super::plan;
 use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
-use crate::act::release::{DoneStep, Obstacle, ReleaseOutcome};
+use crate::act::run_plan::{DoneStep, Obstacle, RunOutcome};
 use crate::model::{Gap, GapKind, Process, Text};
 use crate::plan::{Action, Plan, PlanRefusal, StepReason};
 use crate::shell;
@@ -162,7 +162,7 @@ fn shorten(line: &str) -> String {
 /// Writes what was done, and the result.
 pub(crate) fn outcome(
     plan: &Plan,
-    outcome: &ReleaseOutcome,
+    outcome: &RunOutcome,
     options: &AnswerOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -182,7 +182,7 @@ pub(crate) fn outcome(
 }
 
 /// Returns whether a port is free, as a phrase that follows its name.
-pub(crate) fn outcome_phrase(plan: &Plan, outcome: &ReleaseOutcome) -> String {
+pub(crate) fn outcome_phrase(plan: &Plan, outcome: &RunOutcome) -> String {
     match &outcome.obstacle {
         None if plan.steps.is_empty() => "is free: nothing held it".to_owned(),
         None => match (plan.restarts.is_empty(), outcome.watched) {
@@ -237,7 +237,7 @@ fn rounded(duration: Duration) -> Duration {
 }
 
 /// Returns the sentence on the holders of the port at the end.
-fn held_by(plan: &Plan, outcome: &ReleaseOutcome) -> String {
+fn held_by(plan: &Plan, outcome: &RunOutcome) -> String {
     let holder = outcome.held_by.iter().find_map(|listener| listener.head());
     let Some(holder) = holder else { return "by a process that could not be seen".to_owned() };
     let parent = holder.process.parents.first().filter(|_| outcome.came_back);
@@ -250,7 +250,7 @@ fn held_by(plan: &Plan, outcome: &ReleaseOutcome) -> String {
 }
 
 /// Returns what helps after the plan was carried out.
-pub(crate) fn hints(plan: &Plan, outcome: &ReleaseOutcome) -> Vec<String> {
+pub(crate) fn hints(plan: &Plan, outcome: &RunOutcome) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(Obstacle::Lingers { advice, .. }) = &outcome.obstacle {
         hints.extend(sentences(advice));

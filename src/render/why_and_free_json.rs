@@ -12,11 +12,11 @@ use super::verdict::sentences;
 use super::why_and_free;
 use crate::act::StepAction;
 use crate::act::prepare::Prepared;
-use crate::act::release::{DoneStep, ReleaseOutcome};
+use crate::act::run_plan::{DoneStep, RunOutcome};
 use crate::bind_attempt::BindTarget;
 use crate::model::ErrorName;
 use crate::plan::{Action, Plan, PlanRefusal, Step};
-use crate::verdict::{Shared, Verdict};
+use crate::verdict::{SharedListeners, Verdict};
 
 #[derive(Serialize)]
 pub(super) struct TargetJson {
@@ -69,8 +69,8 @@ struct SharedJson {
     listeners: Vec<ListenerJson>,
 }
 
-impl From<&Shared> for SharedJson {
-    fn from(shared: &Shared) -> SharedJson {
+impl From<&SharedListeners> for SharedJson {
+    fn from(shared: &SharedListeners) -> SharedJson {
         let listeners = shared.listeners.iter().map(ListenerJson::from).collect();
         SharedJson { by: shared.by.as_str(), listeners }
     }
@@ -203,11 +203,7 @@ impl<'a> From<&'a Verdict> for WhyJson<'a> {
 }
 
 /// Writes the plan and outcome of one port as a document, or of several ports as a document with a list.
-pub(crate) fn free(
-    prepared: &[Prepared],
-    outcomes: &[ReleaseOutcome],
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub(crate) fn free(prepared: &[Prepared], outcomes: &[RunOutcome], out: &mut dyn Write) -> io::Result<()> {
     let plans = prepared.iter().map(|prepared| &prepared.plan);
     let mut ports: Vec<FreeJson<'_>> =
         plans.zip(outcomes).map(|(plan, outcome)| FreeJson::new(plan, outcome)).collect();
@@ -226,7 +222,7 @@ pub(crate) fn free(
 }
 
 /// Returns whether a port is free. `None` if that could not be determined.
-fn is_free(outcome: &ReleaseOutcome) -> Option<bool> {
+fn is_free(outcome: &RunOutcome) -> Option<bool> {
     match &outcome.obstacle {
         None => Some(true),
         Some(obstacle) if obstacle.is_doubt() => None,
@@ -235,7 +231,7 @@ fn is_free(outcome: &ReleaseOutcome) -> Option<bool> {
 }
 
 impl<'a> FreeJson<'a> {
-    fn new(plan: &'a Plan, outcome: &'a ReleaseOutcome) -> Self {
+    fn new(plan: &'a Plan, outcome: &'a RunOutcome) -> Self {
         // Nothing ends with a process that is not ended: such notes are left out.
         let notes = plan.notes.iter().filter(|_| plan.refusals.is_empty());
         let notes = notes.map(|note| plan::note(note, &plan.target));

@@ -91,7 +91,7 @@ fn add_by_rules(selection: &Selection, port: u16, snapshot: &mut Snapshot) {
         let rules = by_rules(protocol, port, &forwarded, &known);
         let of_protocol = |listener: &&mut Listener| listener.socket.protocol == protocol;
         for listener in snapshot.listeners.iter_mut().filter(of_protocol) {
-            rules.complete(std::slice::from_mut(listener));
+            rules.add_exceptions(std::slice::from_mut(listener));
         }
         let (matching, _) =
             selection.split(rules.forwarded, &snapshot.os, false, |listener| &listener.socket);

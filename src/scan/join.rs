@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::model::Target;
 use crate::model::{
-    Candidate, Connection, Help, Holder, Listener, Process, Protocol, Reason, Socket, Unseen,
+    Candidate, Connection, Help, Holder, Listener, Process, Protocol, Socket, Unseen, UnseenReason,
 };
 use crate::os::{self, SocketHolder};
 
@@ -63,7 +63,7 @@ pub(super) fn join(
     }
     if exited && listener.holders.is_empty() && listener.unseen.is_none() {
         listener.unseen = Some(Unseen {
-            reason: Reason::Exited,
+            reason: UnseenReason::Exited,
             help: Some(Help::HolderEnded),
             candidates: Vec::new(),
             kernel: Vec::new(),

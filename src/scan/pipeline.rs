@@ -65,7 +65,7 @@ fn add_users(joined: &mut Joined<'_, '_>) {
 
 fn add_containers(joined: &mut Joined<'_, '_>) {
     if let Some(containers) = &mut joined.containers {
-        containers.name(&mut joined.listeners);
+        containers.add(&mut joined.listeners);
     }
 }
 
@@ -73,7 +73,7 @@ fn add_monitors(joined: &mut Joined<'_, '_>) {
     if joined.containers.is_none() {
         return;
     }
-    monitors::name(&mut joined.listeners);
+    monitors::add(&mut joined.listeners);
     if joined.thorough {
         monitors::add_units(&mut joined.listeners);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::act::prepare::Prepared;
-use crate::act::release::ReleaseOutcome;
+use crate::act::run_plan::RunOutcome;
 use crate::compare::Change;
 use crate::model::{Error, Gap, Selection, Snapshot, Socket, Target};
 use crate::os::Signal;
@@ -97,7 +97,7 @@ pub(crate) enum Content {
     Why(Box<Verdict>),
     Plan(Arc<Vec<Prepared>>),
     /// The outcome of each plan.
-    Freed(Arc<Vec<Prepared>>, Vec<ReleaseOutcome>),
+    Freed(Arc<Vec<Prepared>>, Vec<RunOutcome>),
     /// What is being done, in a sentence.
     Progress(String),
     /// A request that failed, with the reason and what would help.

@@ -81,7 +81,7 @@ pub(super) fn facts(listener: &Listener, columns: &[Column], current_user: &Curr
     }
     let candidates = listener.unseen.iter().flat_map(|unseen| &unseen.candidates);
     facts.extend(candidates.map(|candidate| phrases::process_name(&candidate.name)));
-    facts.push(phrases::what_and_condition(listener, current_user));
+    facts.push(phrases::description_and_condition(listener, current_user));
     let timeless = |column: &&Column| !matches!(column, Column::Age);
     for column in [Column::Service, Column::Container, Column::Project].iter().chain(columns).filter(timeless)
     {

@@ -11,7 +11,7 @@ use super::history::History;
 use super::keys::Focus;
 use super::line::{Line, lines_of, wrapped};
 use crate::act::prepare::Prepared;
-use crate::act::release::ReleaseOutcome;
+use crate::act::run_plan::RunOutcome;
 use crate::model::{GapKind, Snapshot};
 use crate::render::card::{self, CardOptions};
 use crate::render::current_user::CurrentUser;
@@ -35,7 +35,7 @@ pub(super) enum Shown {
     Plan(Arc<Vec<Prepared>>, String),
     /// Plans that are carried out, and what is being done.
     Freeing(Arc<Vec<Prepared>>, Option<String>),
-    Freed(Arc<Vec<Prepared>>, Vec<ReleaseOutcome>),
+    Freed(Arc<Vec<Prepared>>, Vec<RunOutcome>),
 }
 
 /// A text over the list.

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use super::filter_context::FilterContext;
 use super::own_programs;
 use crate::model::{
-    Gap, GapDetail, GapKind, GapReason, Listener, Process, Reason, Selection, Snapshot, Text,
+    Gap, GapDetail, GapKind, GapReason, Listener, Process, Selection, Snapshot, Text, UnseenReason,
 };
 
 /// The most ancestors that `os` reports of a process.
@@ -158,7 +158,7 @@ impl Selection {
     ) -> FilterResult {
         let found: Vec<Option<bool>> =
             listener.holders.iter().map(|holder| matches(&holder.process)).collect();
-        let no_process = |reason: Reason| reason == Reason::Kernel;
+        let no_process = |reason: UnseenReason| reason == UnseenReason::Kernel;
         match &listener.unseen {
             _ if found.contains(&Some(true)) => FilterResult::Yes,
             _ if found.contains(&None) => FilterResult::IfFactMatches,

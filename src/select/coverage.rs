@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::directories;
 use crate::model::Selection;
 use crate::model::Target;
-use crate::model::{Family, NotAsked, Protocol, Snapshot};
+use crate::model::{Family, NotCovered, Protocol, Snapshot};
 
 /// One target of a selection in one protocol.
 struct Cell<'a> {
@@ -22,12 +22,12 @@ impl Selection {
     }
 
     /// Returns the parts of this selection that a snapshot does not cover. Each of its several selections narrowed it.
-    pub(crate) fn not_asked(&self, snapshot: &Snapshot) -> Vec<NotAsked> {
+    pub(crate) fn not_covered(&self, snapshot: &Snapshot) -> Vec<NotCovered> {
         if self.is_plain() {
             return Vec::new();
         }
         let default = vec![Selection::default()];
-        let scope = snapshot.asked.as_ref().unwrap_or(&default);
+        let scope = snapshot.selections.as_ref().unwrap_or(&default);
         let mut missing = Vec::new();
         for one in scope.iter().flat_map(|scope| self.not_within(scope)) {
             if !missing.contains(&one) {
@@ -35,11 +35,11 @@ impl Selection {
             }
         }
         let tells_connections = snapshot.listeners.iter().any(|listener| listener.connections.is_some());
-        missing.retain(|one| *one != NotAsked::Connections || !tells_connections);
+        missing.retain(|one| *one != NotCovered::Connections || !tells_connections);
         missing
     }
 
-    fn not_within(&self, scope: &Selection) -> Vec<NotAsked> {
+    fn not_within(&self, scope: &Selection) -> Vec<NotCovered> {
         let mut missing = Vec::new();
         let mut protocols = Vec::new();
         let mut targets = Vec::new();
@@ -66,15 +66,15 @@ impl Selection {
         dedup(&mut targets);
         dedup(&mut families);
         if !protocols.is_empty() {
-            missing.push(NotAsked::Protocols(protocols));
+            missing.push(NotCovered::Protocols(protocols));
         }
         if !targets.is_empty() {
-            missing.push(NotAsked::Targets(targets));
+            missing.push(NotCovered::Targets(targets));
         }
-        missing.extend(others.then_some(NotAsked::OtherTargets));
-        missing.extend(families.into_iter().map(NotAsked::Family));
-        missing.extend((self.all && !scope.all).then_some(NotAsked::States));
-        missing.extend((scope.exposed && !self.exposed).then_some(NotAsked::Unexposed));
+        missing.extend(others.then_some(NotCovered::OtherTargets));
+        missing.extend(families.into_iter().map(NotCovered::Family));
+        missing.extend((self.all && !scope.all).then_some(NotCovered::States));
+        missing.extend((scope.exposed && !self.exposed).then_some(NotCovered::Unexposed));
         let holders = is_within(&self.pids, &scope.pids, |own, other| own == other)
             && is_within(&self.users, &scope.users, |own, other| own == other)
             && is_within(&self.commands, &scope.commands, |own, other| {
@@ -83,9 +83,9 @@ impl Selection {
             && is_within(&self.trees, &scope.trees, |own, other| own == other)
             && is_within(&self.directories, &scope.directories, directories::is_within)
             && (self.developer || !scope.developer);
-        missing.extend((!holders).then_some(NotAsked::OtherHolders));
-        missing.extend((self.namespaces && !scope.namespaces).then_some(NotAsked::Namespaces));
-        missing.extend((self.connections && !scope.connections).then_some(NotAsked::Connections));
+        missing.extend((!holders).then_some(NotCovered::OtherHolders));
+        missing.extend((self.namespaces && !scope.namespaces).then_some(NotCovered::Namespaces));
+        missing.extend((self.connections && !scope.connections).then_some(NotCovered::Connections));
         missing
     }
 
@@ -233,7 +233,7 @@ mod tests {
         Target::parse_list(text).unwrap().into_iter().fold(Query::new(), Query::target)
     }
 
-    fn missing(scope: &Query, of: &Query) -> Vec<NotAsked> {
+    fn missing(scope: &Query, of: &Query) -> Vec<NotCovered> {
         of.selection().not_within(scope.selection())
     }
 
@@ -245,10 +245,10 @@ mod tests {
         }
         for outside in ["11", "5-11", "udp/80", "[::1]:443"] {
             let target = Target::parse_list(outside).unwrap();
-            assert_eq!(missing(&scope, &targets(outside)), [NotAsked::Targets(target)], "{outside}");
+            assert_eq!(missing(&scope, &targets(outside)), [NotCovered::Targets(target)], "{outside}");
         }
         assert_eq!(missing(&targets("1-5,6-10"), &targets("3-8")), [], "two ranges side by side");
-        assert_eq!(missing(&scope, &Query::new().protocol(Protocol::Tcp)), [NotAsked::OtherTargets]);
+        assert_eq!(missing(&scope, &Query::new().protocol(Protocol::Tcp)), [NotCovered::OtherTargets]);
         assert_eq!(missing(&targets("127.0.0.1:80"), &targets("80")).len(), 1, "other addresses");
         assert_eq!(missing(&targets("unix"), &targets("/run/x")), []);
         assert_eq!(missing(&targets("/run/y"), &targets("/run/x")).len(), 1);
@@ -259,16 +259,16 @@ mod tests {
         let tcp = Query::new().protocol(Protocol::Tcp);
         assert_eq!(missing(&tcp, &targets("tcp/80")), []);
         for udp in ["80", "udp/80"] {
-            assert_eq!(missing(&tcp, &targets(udp)), [NotAsked::Protocols(vec![Protocol::Udp])]);
+            assert_eq!(missing(&tcp, &targets(udp)), [NotCovered::Protocols(vec![Protocol::Udp])]);
         }
-        let unix = [NotAsked::Protocols(vec![Protocol::Unix])];
+        let unix = [NotCovered::Protocols(vec![Protocol::Unix])];
         assert_eq!(missing(&Query::new(), &targets("unix")), unix);
         assert_eq!(missing(&Query::new(), &Query::new().protocol(Protocol::Unix)), unix);
         let ipv4 = Query::new().ipv4(true);
         assert_eq!(missing(&ipv4, &targets("127.0.0.1:80")), []);
         assert_eq!(missing(&ipv4, &Query::new().ipv4(true)), []);
         for ipv6 in [targets("[::1]:80"), targets("80"), Query::new().ipv6(true)] {
-            assert_eq!(missing(&ipv4, &ipv6), [NotAsked::Family(Family::Ipv6)]);
+            assert_eq!(missing(&ipv4, &ipv6), [NotCovered::Family(Family::Ipv6)]);
         }
         assert_eq!(missing(&Query::new(), &ipv4), []);
     }
@@ -276,18 +276,18 @@ mod tests {
     #[test]
     fn states_reach_holders_and_places() {
         let port = || targets("80");
-        assert_eq!(missing(&Query::new(), &port().all(true)), [NotAsked::States]);
+        assert_eq!(missing(&Query::new(), &port().all(true)), [NotCovered::States]);
         assert_eq!(missing(&Query::new().all(true), &port()), []);
-        assert_eq!(missing(&Query::new().exposed(true), &port()), [NotAsked::Unexposed]);
+        assert_eq!(missing(&Query::new().exposed(true), &port()), [NotCovered::Unexposed]);
         assert_eq!(missing(&Query::new(), &port().exposed(true)), []);
-        assert_eq!(missing(&Query::new().pid(1), &port()), [NotAsked::OtherHolders]);
+        assert_eq!(missing(&Query::new().pid(1), &port()), [NotCovered::OtherHolders]);
         assert_eq!(missing(&Query::new().pid(1).pid(2), &port().pid(2)), []);
-        assert_eq!(missing(&Query::new().pid(1), &port().pid(2)), [NotAsked::OtherHolders]);
+        assert_eq!(missing(&Query::new().pid(1), &port().pid(2)), [NotCovered::OtherHolders]);
         assert_eq!(missing(&Query::new().command("vite"), &port().command("Vite dev")), []);
-        assert_eq!(missing(&Query::new().command("vite"), &port().command("v")), [NotAsked::OtherHolders]);
-        assert_eq!(missing(&Query::new(), &port().all_namespaces(true)), [NotAsked::Namespaces]);
+        assert_eq!(missing(&Query::new().command("vite"), &port().command("v")), [NotCovered::OtherHolders]);
+        assert_eq!(missing(&Query::new(), &port().all_namespaces(true)), [NotCovered::Namespaces]);
         assert_eq!(missing(&Query::new().all_namespaces(true), &port()), []);
-        assert_eq!(missing(&Query::new(), &port().connections(true)), [NotAsked::Connections]);
+        assert_eq!(missing(&Query::new(), &port().connections(true)), [NotCovered::Connections]);
         assert_eq!(missing(&Query::new().connections(true), &port().connections(true)), []);
     }
 

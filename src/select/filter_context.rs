@@ -31,7 +31,7 @@ impl FilterContext {
     /// Returns the facts about the machine of a saved snapshot. Ancestries are whole if a tree was requested.
     pub(super) fn from_saved(snapshot: &Snapshot) -> FilterContext {
         let is_macos = snapshot.os == System::Macos;
-        let asked = snapshot.asked.as_ref().and_then(|asked| asked.first());
+        let asked = snapshot.selections.as_ref().and_then(|asked| asked.first());
         let whole_ancestries =
             asked.is_some_and(Selection::needs_ancestors) && !hides_processes(&snapshot.gaps);
         FilterContext { whole_ancestries, first_person: first_by_default(is_macos), is_macos }

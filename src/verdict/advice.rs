@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{HttpServer, ShareOption, Suspect};
+use super::{HttpServer, ShareOption, SuspectedPolicy};
 use crate::bind_attempt::BindTarget;
-use crate::management::kernel_socket::ReleaseEffect;
+use crate::management::kernel_socket::CloseEffect;
 use crate::model::{
     Container, DescriptorStore, Family, Help, KernelSocketKind, Listener, Process, Protocol, Service, Text,
     Unseen,
@@ -159,7 +159,7 @@ pub enum Advice {
     /// Find out whether this policy forbids the bind.
     CheckPolicy {
         /// The policy.
-        suspect: Suspect,
+        suspect: SuspectedPolicy,
         /// The port.
         port: u16,
     },
@@ -176,7 +176,7 @@ pub enum Advice {
         /// The command.
         command: Vec<Text>,
         /// What the command does.
-        effect: ReleaseEffect,
+        effect: CloseEffect,
         /// Whether other parts of the kernel share the socket.
         shared: bool,
     },

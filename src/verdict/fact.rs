@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::LocalhostAnswer;
+use super::{LocalhostAnswer, ShareOption};
 use crate::bind_attempt::{BindTarget, Overlap};
 use crate::model::names::names;
 use crate::model::{
@@ -243,22 +243,6 @@ pub enum BoundHistory {
     Connected,
 }
 
-/// A socket option by which sockets share a port.
-///
-/// ```
-/// use allears::ShareOption;
-///
-/// assert_eq!("reuse-port".parse(), Ok(ShareOption::ReusePort));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ShareOption {
-    /// SO_REUSEADDR.
-    ReuseAddress,
-    /// SO_REUSEPORT.
-    ReusePort,
-}
-
 /// A program that HTTP.sys answers for.
 ///
 /// ```
@@ -343,9 +327,4 @@ names! { BoundHistory, "history of a bound socket":
     OnlyBound => "only-bound",
     ShutDown => "shut-down",
     Connected => "connected",
-}
-
-names! { ShareOption, "socket option to share a port":
-    ReuseAddress => "reuse-address",
-    ReusePort => "reuse-port",
 }

@@ -47,14 +47,14 @@ pub enum Hindrance {
     /// A policy of the system forbids the bind to this process.
     Policy {
         /// The policies that may have refused it, the likely ones first. Empty if none is known.
-        suspects: Vec<Suspect>,
+        suspects: Vec<SuspectedPolicy>,
     },
 }
 
 /// A policy that may have refused a bind.
 ///
 /// ```
-/// use allears::{Hindrance, Suspect};
+/// use allears::{Hindrance, SuspectedPolicy};
 ///
 /// let verdict = allears::why(&allears::Target::port(10309)?)?;
 /// if let Some(Hindrance::Policy { suspects, .. }) = verdict.hindrance {
@@ -64,7 +64,7 @@ pub enum Hindrance {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Suspect {
+pub enum SuspectedPolicy {
     /// A Landlock sandbox. The kernel does not tell whether a process is in one.
     Landlock,
     /// A BPF program of the cgroup.
@@ -160,34 +160,34 @@ fn denied(
 
 /// Returns the policies that may have refused a bind. The default error of a BPF program of the cgroup is EPERM, that of a
 /// security module is EACCES. A seccomp filter sets its own error.
-fn suspects(refusal: &BindRefusal, policies: &Policies) -> Vec<Suspect> {
+fn suspects(refusal: &BindRefusal, policies: &Policies) -> Vec<SuspectedPolicy> {
     let active =
         |module: &SecurityModule| policies.modules.as_ref().is_none_or(|modules| modules.contains(module));
     let in_apparmor = policies.confinement.as_ref().is_some_and(|it| it.module == SecurityModule::AppArmor);
     let by_module = refusal.name != ErrorName::NotPermitted;
     let mut suspects = Vec::new();
-    let mut add = |is: bool, suspect: Suspect| suspects.extend(is.then_some(suspect));
+    let mut add = |is: bool, suspect: SuspectedPolicy| suspects.extend(is.then_some(suspect));
     let no_programs = policies.bind_programs == Some(0);
-    add(!by_module && !no_programs, Suspect::CgroupProgram);
-    add(by_module && in_apparmor, Suspect::AppArmor);
+    add(!by_module && !no_programs, SuspectedPolicy::CgroupProgram);
+    add(by_module && in_apparmor, SuspectedPolicy::AppArmor);
     add(
         by_module
             && active(&SecurityModule::SeLinux)
             && policies.selinux_enforces == Some(true)
             && !in_apparmor,
-        Suspect::SeLinux,
+        SuspectedPolicy::SeLinux,
     );
-    add(by_module && active(&SecurityModule::Landlock), Suspect::Landlock);
-    add(policies.seccomp == Some(true), Suspect::Seccomp);
+    add(by_module && active(&SecurityModule::Landlock), SuspectedPolicy::Landlock);
+    add(policies.seccomp == Some(true), SuspectedPolicy::Seccomp);
     // A program can choose its error.
-    add(by_module && policies.bind_programs.is_some_and(|count| count > 0), Suspect::CgroupProgram);
+    add(by_module && policies.bind_programs.is_some_and(|count| count > 0), SuspectedPolicy::CgroupProgram);
     let other =
         policies.modules.is_some() && [SecurityModule::Smack, SecurityModule::Tomoyo].iter().any(active);
-    add(by_module && other, Suspect::OtherModule);
+    add(by_module && other, SuspectedPolicy::OtherModule);
     suspects
 }
 
-names! { Suspect, "policy that refuses binds":
+names! { SuspectedPolicy, "policy that refuses binds":
     Landlock => "landlock",
     CgroupProgram => "cgroup-program",
     Seccomp => "seccomp",

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Hindrance, Localhost, Shared, SharedBy};
+use super::{Hindrance, Localhost, SharedBy, SharedListeners};
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
 use crate::management::EngineUser;
 use crate::model::{Connection, Gap, Listener, ProbeOutcome, Protocol, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, LocalAddress, Policies, TcpTimer};
-use crate::port_sharing::{Answering, Decided, Sharing, answering};
+use crate::port_sharing::{PreferenceRule, Recipients, ShareOption, answering};
 
 /// The options with which another socket may bind a UDP port that is in use. `None` if that could not be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub(crate) struct Orphan {
 }
 
 /// The listeners that answer at an address, and how one is chosen.
-pub(crate) enum Answerer<'a> {
-    One(&'a Listener, Decided),
+pub(crate) enum LocalhostListener<'a> {
+    One(&'a Listener, PreferenceRule),
     Shared(SharedBy, Vec<&'a Listener>),
 }
 
@@ -123,9 +123,10 @@ impl Observation {
         ] {
             match self.answerer(address) {
                 None => {}
-                Some(Answerer::One(listener, _)) => *one = Some(listener.clone()),
-                Some(Answerer::Shared(by, listeners)) => {
-                    *shared = Some(Shared { by, listeners: listeners.into_iter().cloned().collect() });
+                Some(LocalhostListener::One(listener, _)) => *one = Some(listener.clone()),
+                Some(LocalhostListener::Shared(by, listeners)) => {
+                    *shared =
+                        Some(SharedListeners { by, listeners: listeners.into_iter().cloned().collect() });
                 }
             }
         }
@@ -133,19 +134,21 @@ impl Observation {
     }
 
     /// Returns the option by which the sockets of the port share it, as far as it was tested.
-    pub(super) fn sharing(&self) -> Sharing {
+    pub(super) fn sharing(&self) -> Option<ShareOption> {
         match self.join_options {
-            _ if self.target.protocol == Protocol::Tcp => Sharing::ReusePort,
+            _ if self.target.protocol == Protocol::Tcp => Some(ShareOption::ReusePort),
             Some(
                 JoinOptions { reuse_port: Some(true), .. } | JoinOptions { reuse_address: Some(false), .. },
-            ) => Sharing::ReusePort,
-            Some(JoinOptions { reuse_port: Some(false), reuse_address: Some(true) }) => Sharing::ReuseAddress,
-            _ => Sharing::Unknown,
+            ) => Some(ShareOption::ReusePort),
+            Some(JoinOptions { reuse_port: Some(false), reuse_address: Some(true) }) => {
+                Some(ShareOption::ReuseAddress)
+            }
+            _ => None,
         }
     }
 
     /// Returns the listeners that answer at an address.
-    pub(super) fn answerer(&self, address: IpAddr) -> Option<Answerer<'_>> {
+    pub(super) fn answerer(&self, address: IpAddr) -> Option<LocalhostListener<'_>> {
         let target = Target::exactly(self.target.protocol, address, self.target.port);
         let mut listeners: Vec<&Listener> =
             self.sockets.iter().filter(|listener| listener.socket.is_listener()).collect();
@@ -159,9 +162,9 @@ impl Observation {
         let found = answering(&self.os, &target, &sockets, self.sharing(), in_order)?;
         let those = |places: &[usize]| places.iter().filter_map(|at| listeners.get(*at).copied()).collect();
         Some(match &found {
-            Answering::One(at, decided) => Answerer::One(listeners.get(*at)?, *decided),
-            Answering::Spread(several) => Answerer::Shared(SharedBy::Spread, those(several)),
-            Answering::Unclear(several) => Answerer::Shared(SharedBy::Unknown, those(several)),
+            Recipients::One(at, decided) => LocalhostListener::One(listeners.get(*at)?, *decided),
+            Recipients::Spread(several) => LocalhostListener::Shared(SharedBy::Spread, those(several)),
+            Recipients::Unclear(several) => LocalhostListener::Shared(SharedBy::Unknown, those(several)),
         })
     }
 }

@@ -47,7 +47,11 @@ pub(crate) fn attempts(options: BindOptions, refused: Option<(BindRefusalKind, &
         address: Ipv4Addr::UNSPECIFIED.into(),
         v6only: false,
         options,
-        refused: refused.map(|(kind, name)| BindRefusal { kind, name: name.into(), says: name.to_owned() }),
+        refused: refused.map(|(kind, name)| BindRefusal {
+            kind,
+            name: name.into(),
+            message: name.to_owned(),
+        }),
     }]
 }
 

@@ -139,7 +139,7 @@ fn without_ipv6_only_ipv4_counts() {
         refused: Some(BindRefusal {
             kind: BindRefusalKind::NoFamily,
             name: "EAFNOSUPPORT".into(),
-            says: String::new(),
+            message: String::new(),
         }),
     });
     assert_eq!(judge(observation.clone()).can_bind, Some(true));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::FreeRestart;
-use crate::act::release::{self, StepAction, StepFailure, StepResult};
+use crate::act::run_plan::{self, StepAction, StepFailure, StepResult};
 use crate::model::{ErrorName, Gap, Listener, Text};
 use crate::verdict::{Advice, Hindrance, VerdictReason};
 
@@ -121,8 +121,8 @@ pub struct FreedStep {
     pub error: Option<StepFailure>,
 }
 
-impl From<release::DoneStep> for FreedStep {
-    fn from(done: release::DoneStep) -> FreedStep {
+impl From<run_plan::DoneStep> for FreedStep {
+    fn from(done: run_plan::DoneStep) -> FreedStep {
         FreedStep {
             pid: done.pid,
             name: done.name,
@@ -133,9 +133,9 @@ impl From<release::DoneStep> for FreedStep {
     }
 }
 
-impl From<release::Obstacle> for FreeObstacle {
-    fn from(obstacle: release::Obstacle) -> FreeObstacle {
-        use release::Obstacle;
+impl From<run_plan::Obstacle> for FreeObstacle {
+    fn from(obstacle: run_plan::Obstacle) -> FreeObstacle {
+        use run_plan::Obstacle;
         match obstacle {
             Obstacle::Held => FreeObstacle::Held,
             Obstacle::Lingers { reason, advice } => FreeObstacle::Lingers { reason, advice },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::management::RestarterKind;
 use crate::model::names::names;
 use crate::model::{Container, Process, ProcessId, Service, Text};
-use crate::plan::{PlanRefusal, Restart, RestartedBy};
+use crate::plan::{PlanRefusal, Restart, RestartCause};
 
 /// A process that a [`FreePlan`](crate::FreePlan) would end.
 ///
@@ -188,10 +188,10 @@ pub enum Restarter {
 impl From<&Restart> for FreeRestart {
     fn from(restart: &Restart) -> FreeRestart {
         let by = match &restart.by {
-            RestartedBy::Unit(service) => Restarter::Service(service.clone()),
-            RestartedBy::SocketUnit(unit) => Restarter::SocketUnit(unit.clone()),
-            RestartedBy::Engine(container) => Restarter::Container(container.clone()),
-            RestartedBy::Process { kind, id, name } => {
+            RestartCause::Unit(service) => Restarter::Service(service.clone()),
+            RestartCause::SocketUnit(unit) => Restarter::SocketUnit(unit.clone()),
+            RestartCause::Engine(container) => Restarter::Container(container.clone()),
+            RestartCause::Process { kind, id, name } => {
                 Restarter::Process { kind: *kind, id: *id, name: name.clone() }
             }
         };

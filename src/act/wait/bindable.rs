@@ -134,7 +134,7 @@ impl<'a> Bindable<'a> {
             None => Ok(None),
             Some(refusal) if refusal.kind == BindRefusalKind::Other => Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("cannot test whether the port is free: {} ({})", refusal.says, refusal.name),
+                format!("cannot test whether the port is free: {} ({})", refusal.message, refusal.name),
             )),
             Some(refusal) => {
                 Ok(Some(WaitState::NotYet(Some(BindDenial { refusal: (*refusal).clone(), hindrance: None }))))

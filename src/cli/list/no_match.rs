@@ -24,7 +24,7 @@ impl ListOutput<'_> {
             filtered: self.selection.filters_by_process() || list.filters.exposed,
         };
         if exit == Exit::Unknown {
-            if let Some(detail) = self.not_asked() {
+            if let Some(detail) = self.not_covered() {
                 let _ = fail(&detail, None);
                 return Ok(());
             }
@@ -32,7 +32,7 @@ impl ListOutput<'_> {
             self.print_gaps();
             return Ok(());
         }
-        let taken_for = self.snapshot.asked.as_deref().unwrap_or_default();
+        let taken_for = self.snapshot.selections.as_deref().unwrap_or_default();
         if list.from.is_some() && self.selection.is_plain() && taken_for.iter().any(|one| !one.is_plain()) {
             return writeln!(out, "{}", no_match::empty_snapshot(taken_for));
         }

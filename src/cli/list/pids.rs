@@ -11,7 +11,7 @@ use crate::render::phrases;
 
 impl ListOutput<'_> {
     pub(super) fn print_pids(&self, exit: Exit, out: &mut dyn Write) -> io::Result<Exit> {
-        self.print_not_asked(exit, out)?;
+        self.print_not_covered(exit, out)?;
         let held = self.snapshot.listeners.iter().any(|listener| !listener.holders.is_empty());
         // These pids would mean other processes here.
         if held && self.list.from.is_none() && os::pid_namespace_is_own() != Some(true) {

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::act::prepare::{Prepared, prepare};
-use crate::act::release::{self, ReleaseOptions};
+use crate::act::run_plan::{self, RunOptions};
 use crate::act::why;
 use crate::cli::runtimes::runtimes;
 use crate::management::Via;
@@ -108,7 +108,7 @@ fn plan(target: &Target) -> Result<Content, Error> {
     if free::is_held(&plans) || free::refusal(&plans).is_some() {
         return Ok(Content::Plan(Arc::new(plans)));
     }
-    let outcomes = plans.iter().map(release::as_planned).collect::<Result<_, _>>()?;
+    let outcomes = plans.iter().map(run_plan::as_planned).collect::<Result<_, _>>()?;
     Ok(Content::Freed(Arc::new(plans), outcomes))
 }
 
@@ -124,10 +124,10 @@ fn release(plans: Arc<Vec<Prepared>>, progress: &dyn Fn(String)) -> Result<Conte
             progress(phrases::release::watching(left));
         }
     };
-    let options = ReleaseOptions::default();
+    let options = RunOptions::default();
     let outcomes = plans
         .iter()
-        .map(|prepared| release::carry_out(prepared, options, &mut tick))
+        .map(|prepared| run_plan::carry_out(prepared, options, &mut tick))
         .collect::<Result<_, _>>()?;
     Ok(Content::Freed(plans, outcomes))
 }

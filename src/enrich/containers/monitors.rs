@@ -17,7 +17,7 @@ const LONGEST_CONFIG: u64 = 1024 * 1024;
 const MOST_MONITORS: usize = 256;
 
 /// Adds the containers of listeners that a network helper of Podman holds, if no engine reported them.
-pub(crate) fn name(listeners: &mut [Listener]) {
+pub(crate) fn add(listeners: &mut [Listener]) {
     let is_open = |listener: &Listener| listener.container.is_none() && helper(listener).is_some();
     if !listeners.iter().any(is_open) {
         return;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Candidate, Endpoint, Evidence, GapKind, GapReason, Holder, Process, ProcessId, Protocol, Reason, Socket,
-    State, Text, UnreadableReply, Unseen,
+    Candidate, Endpoint, Evidence, GapKind, GapReason, Holder, Process, ProcessId, Protocol, Socket, State,
+    Text, UnreadableReply, Unseen, UnseenReason,
 };
 
 const DOCKER: &[u8] = include_bytes!("../../../tests/runtimes/docker.http");
@@ -73,7 +73,7 @@ fn a_proxys_socket_is_its_containers() {
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || docker(Some(true)));
     let mut listeners = [proxied()];
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     let found = listeners[0].container.as_ref().unwrap();
     assert_eq!((&found.name, found.port), (&Some("web-1".into()), Some(80)));
     assert_eq!(listeners[0].holders[0].process.container, None, "the proxy itself runs in none");
@@ -91,7 +91,7 @@ fn without_an_answer_the_command_line_decides() {
     ] {
         let mut lookup = answered(&runtimes, || Err(silence.clone()));
         let mut listeners = [proxied()];
-        lookup.name(&mut listeners);
+        lookup.add(&mut listeners);
         assert_eq!(listeners[0].container, None);
         let note = listeners[0].note.as_ref().unwrap().to_string();
         assert!(note.contains("172.20.0.2:80"), "{note}");
@@ -114,7 +114,7 @@ fn a_container_is_completed_by_its_id() {
         })
         .collect();
     let mut lookup = answered(&runtimes, || docker(None));
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     let containers = |at: usize| {
         let container = listeners[at].holders[0].process.container.as_ref().unwrap();
         (container.name.as_ref().map(|name| name.to_string_lossy().into_owned()), container.port)
@@ -134,7 +134,7 @@ fn no_runtime_is_queried_without_a_container() {
     let mut listeners = [held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "node server.js", 1000), proxied()];
     listeners[1].holders.clear();
     listeners[1].container = Some(kept.clone());
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     assert!(lookup.results.is_empty() && lookup.gap().is_none());
     assert_eq!(listeners[1].container, Some(kept));
 }
@@ -149,7 +149,7 @@ fn a_users_runtime_is_not_trusted_for_roots_sockets() {
         RuntimeResult { scope: RuntimeScope::User(1000), containers },
     );
     let mut listeners = [proxied()];
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     assert_eq!(listeners[0].container, None);
     assert!(lookup.forwarded(&[RuntimeKind::Docker], &[], &[]).is_empty());
 }
@@ -163,7 +163,7 @@ fn the_systems_runtime_names_no_container_in_a_users_cgroups() {
         let mut listener = held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "httpd", 1000);
         listener.holders[0].process.container = Some(Container { uid, ..container("docker", &id) });
         let mut listeners = [listener];
-        answered(&runtimes, || docker(None)).name(&mut listeners);
+        answered(&runtimes, || docker(None)).add(&mut listeners);
         let found = listeners[0].holders[0].process.container.clone().unwrap();
         (found.name.is_some(), found.uid)
     };
@@ -177,13 +177,17 @@ fn a_candidate_that_is_not_the_proxy_is_kept() {
     let mut lookup = answered(&runtimes, || docker(None));
     let own = Candidate { pid: std::process::id(), name: "docker-proxy".into(), evidence: Evidence::User };
     let candidates = vec![own.clone(), Candidate { pid: 1, name: "init".into(), ..own }];
-    let unseen =
-        Unseen { reason: Reason::Permission, help: None, candidates: candidates.clone(), kernel: Vec::new() };
+    let unseen = Unseen {
+        reason: UnseenReason::Permission,
+        help: None,
+        candidates: candidates.clone(),
+        kernel: Vec::new(),
+    };
     let mut listener = proxied();
     listener.holders.clear();
     listener.unseen = Some(unseen);
     let mut listeners = [listener];
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     assert_eq!(listeners[0].unseen.as_ref().unwrap().candidates, candidates);
     assert_eq!((&listeners[0].container, lookup.gap()), (&None, None));
 }
@@ -193,7 +197,7 @@ fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> 
     let runtimes = Runtimes::default();
     let mut lookup = answered(&runtimes, || docker(here));
     let mut listeners = listeners.to_vec();
-    lookup.name(&mut listeners);
+    lookup.add(&mut listeners);
     let found = lookup.forwarded(&[RuntimeKind::Docker], sockets, &listeners);
     let shown = |listener: &Listener| {
         assert!(listener.socket.is_listener() && listener.holders.is_empty() && listener.unseen.is_none());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command_match::fit;
 use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::{Certainty, Restarter, RestarterKind, Sources, Stop, is_plain};
+use super::{Certainty, RestarterKind, RestartingProcess, Sources, Stop, is_plain};
 use crate::model::{Process, Text};
 use crate::os::parse::supervisors::circus::{seconds, without_variables};
 use crate::os::parse::supervisors::ini::{self, Comments, Section};
@@ -26,7 +26,7 @@ pub(super) fn restarter(
     if program.name() != b"circusd" || !program.interpreted {
         return None;
     }
-    let mut restarter = Restarter::new(RestarterKind::Circus, parent, program);
+    let mut restarter = RestartingProcess::new(RestarterKind::Circus, parent, program);
     let sections = config(parent, program, sources).unwrap_or_default();
     let main = sections.iter().find(|section| section.name == "circus");
     let known = |key: &str| main.and_then(|section| section.get(key));

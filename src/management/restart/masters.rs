@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::parent_role::ParentRole;
 use super::program::Program;
-use super::{Certainty, Restarter, RestarterKind};
+use super::{Certainty, RestarterKind, RestartingProcess};
 use crate::model::Process;
 
 /// A server whose main process replaces workers that end.
@@ -90,7 +90,7 @@ pub(super) fn role(parent: &Process, program: &Program, child: &Process) -> Opti
         // Another program that the server runs, such as a CGI program.
         return Some(ParentRole::Other);
     }
-    let mut restarter = Restarter::new(RestarterKind::ServerMaster, parent, program);
+    let mut restarter = RestartingProcess::new(RestarterKind::ServerMaster, parent, program);
     restarter.name = master.name.into();
     restarter.delay = master.delay.map(Duration::from_secs);
     restarter.certainty = match master.when {

@@ -1,12 +1,12 @@
 //! What an ancestor can do when its child ends.
 
-use super::Restarter;
+use super::RestartingProcess;
 
 /// What an ancestor does when its child ends.
 #[derive(Debug)]
 pub(super) enum ParentRole {
     /// It restarts the child.
-    Restarts(Box<Restarter>),
+    Restarts(Box<RestartingProcess>),
     /// It ends too, or does nothing.
     Wrapper,
     /// Unknown.
@@ -17,7 +17,7 @@ pub(super) enum ParentRole {
 
 /// Whether the configuration of a supervisor makes it restart a child.
 pub(super) enum RestartSetting {
-    Restarts(Box<Restarter>),
+    Restarts(Box<RestartingProcess>),
     /// It is configured not to restart it.
     LeavesDown,
 }

@@ -3,7 +3,7 @@
 
 use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::{Restarter, RestarterKind, Sources, Stop};
+use super::{RestarterKind, RestartingProcess, Sources, Stop};
 use crate::model::{Process, Text};
 use crate::os::parse::supervisors::pm2::home_in_title;
 
@@ -25,7 +25,7 @@ pub(super) fn restarter(
     if !is_daemon(parent, program) {
         return None;
     }
-    let mut restarter = Restarter::new(RestarterKind::Pm2, parent, program);
+    let mut restarter = RestartingProcess::new(RestarterKind::Pm2, parent, program);
     restarter.name = "pm2".into();
     restarter.stop = list(parent, program, sources);
     Some(RestartSetting::Restarts(restarter.into()))

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::parent_role::{ParentRole, RestartSetting};
 use super::program::Program;
-use super::{Certainty, Restarter, RestarterKind, SUPERVISORS, Sources, Stop, Trigger, masters, shell_loop};
+use super::{
+    Certainty, RestarterKind, RestartingProcess, SUPERVISORS, Sources, Stop, Trigger, masters, shell_loop,
+};
 use crate::model::{Process, SupervisorKind, Text};
 use crate::os::parse::supervisor;
 
@@ -22,7 +24,7 @@ pub(super) fn role(
     }
     let watching_node = is_watching_node(parent, program);
     if watching_node || is_file_watcher(program) {
-        let mut restarter = Restarter::new(RestarterKind::FileWatcher, parent, program);
+        let mut restarter = RestartingProcess::new(RestarterKind::FileWatcher, parent, program);
         restarter.trigger = Trigger::FileChange;
         if watching_node {
             restarter.name = "node".into();
@@ -30,7 +32,7 @@ pub(super) fn role(
         return ParentRole::Restarts(restarter.into());
     }
     if let Some((trigger, delay)) = manager(program) {
-        let mut restarter = Restarter::new(RestarterKind::ProcessManager, parent, program);
+        let mut restarter = RestartingProcess::new(RestarterKind::ProcessManager, parent, program);
         restarter.trigger = trigger;
         restarter.delay = delay;
         restarter.certainty = Certainty::Likely;
@@ -56,9 +58,9 @@ pub(super) fn role(
     }
 }
 
-impl Restarter {
+impl RestartingProcess {
     /// Returns a restarter with the defaults: it certainly restarts after every end, and has to be ended to stop that.
-    pub(super) fn new(kind: RestarterKind, process: &Process, program: &Program) -> Restarter {
+    pub(super) fn new(kind: RestarterKind, process: &Process, program: &Program) -> RestartingProcess {
         // If the interpreter runs nothing with a name, the process's own name is used.
         let unnamed = program.interpreted
             && process.executable.as_ref().is_some_and(|file| file.file_name() == program.path.file_name());
@@ -66,7 +68,7 @@ impl Restarter {
             true => process.name.clone(),
             false => program.name().into(),
         };
-        Restarter {
+        RestartingProcess {
             kind,
             id: process.id,
             name,

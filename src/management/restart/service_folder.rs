@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::{Restarter, RestarterKind, Sources, Stop};
+use super::{RestarterKind, RestartingProcess, Sources, Stop};
 use crate::model::{Process, Text};
 use crate::os::parse::supervisors::service_folder::{daemontools_wants_down, milliseconds, runit_wants_down};
 
@@ -33,7 +33,7 @@ pub(super) fn restarter(
     if program.interpreted {
         return None;
     }
-    let mut restarter = Restarter::new(kind, process, program);
+    let mut restarter = RestartingProcess::new(kind, process, program);
     let folder = folder(process, program, sources);
     let file =
         |name: &str, sources: &mut dyn Sources| sources.file(process.id, &join(folder.as_ref()?, name));
@@ -88,8 +88,8 @@ fn wants_down(kind: RestarterKind, file: &mut dyn FnMut(&str) -> Option<Vec<u8>>
 }
 
 /// Returns the restart policy of `supervise-daemon web --start ... --respawn-delay 5 ...`.
-fn openrc(process: &Process, program: &Program) -> Option<Box<Restarter>> {
-    let mut restarter = Restarter::new(RestarterKind::Openrc, process, program);
+fn openrc(process: &Process, program: &Program) -> Option<Box<RestartingProcess>> {
+    let mut restarter = RestartingProcess::new(RestarterKind::Openrc, process, program);
     let name = program.arguments.first().filter(|name| !name.as_bytes().starts_with(b"-"));
     // The words after `--` are the daemon's own.
     let end = program.arguments.iter().position(|word| word.as_bytes() == b"--");

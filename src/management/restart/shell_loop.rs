@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::parent_role::ParentRole;
 use super::program::Program;
-use super::{Certainty, Restarter, RestarterKind, Sources};
+use super::{Certainty, RestarterKind, RestartingProcess, Sources};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 use crate::os::parse::shell_code::{file_name, loop_bodies, opens_command, pause, sleep_argument, words};
@@ -29,7 +29,7 @@ pub(super) fn role(parent: &Process, child: &Process, sources: &mut dyn Sources)
     let names = names_of(child);
     let Some(body) = loop_that_starts(&code, &names) else { return Some(ParentRole::Wrapper) };
     let program = Program::from_process(parent);
-    let mut restarter = Restarter::new(RestarterKind::ShellLoop, parent, &program);
+    let mut restarter = RestartingProcess::new(RestarterKind::ShellLoop, parent, &program);
     restarter.certainty = Certainty::Likely;
     restarter.delay = pause(&body);
     Some(ParentRole::Restarts(restarter.into()))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::parent_role::RestartSetting;
 use super::program::Program;
-use super::{Certainty, Restarter, RestarterKind, Sources, Stop, Trigger};
+use super::{Certainty, RestarterKind, RestartingProcess, Sources, Stop, Trigger};
 use crate::model::{Process, Text};
 use crate::os::parse::supervisors::ini::{self, Section};
 use crate::os::parse::supervisors::supervisord::{http_url, matches_pattern, sections};
@@ -42,7 +42,7 @@ pub(super) fn restarter(
     if !is_supervisord(program) {
         return None;
     }
-    let mut restarter = Restarter::new(RestarterKind::Supervisord, parent, program);
+    let mut restarter = RestartingProcess::new(RestarterKind::Supervisord, parent, program);
     restarter.trigger = Trigger::Failure;
     restarter.delay = Some(DELAY);
     // Another implementation has other commands.

@@ -64,13 +64,13 @@ impl TestProcesses {
     }
 
     /// Returns what restarts the last process.
-    fn restarters(mut self) -> Vec<Restarter> {
+    fn restarters(mut self) -> Vec<RestartingProcess> {
         let table = self.table();
         let last = self.processes.last().unwrap().clone();
         restarters(&last, &table, &mut self)
     }
 
-    fn only(self) -> Restarter {
+    fn only(self) -> RestartingProcess {
         let mut found = self.restarters();
         assert_eq!(found.len(), 1, "{found:?}");
         found.pop().unwrap()
@@ -121,7 +121,7 @@ fn words(stop: &Stop) -> String {
     }
 }
 
-fn program(restarter: &Restarter) -> Option<&str> {
+fn program(restarter: &RestartingProcess) -> Option<&str> {
     restarter.program.as_ref().and_then(Text::as_str)
 }
 

@@ -153,7 +153,7 @@ pub enum GapDetail {
     /// Requested data for which a snapshot was not taken.
     NotAsked {
         /// The data.
-        missing: Vec<NotAsked>,
+        missing: Vec<NotCovered>,
         /// The selections of the snapshot, each narrowing the one before. Empty for all listeners.
         asked: Vec<Selection>,
     },
@@ -169,14 +169,14 @@ pub enum GapDetail {
 /// Requested data for which a snapshot was not taken.
 ///
 /// ```
-/// use allears::NotAsked;
+/// use allears::NotCovered;
 ///
-/// assert_eq!(NotAsked::OtherTargets.to_string(), "other ports");
+/// assert_eq!(NotCovered::OtherTargets.to_string(), "other ports");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub enum NotAsked {
+pub enum NotCovered {
     /// These targets.
     Targets(Vec<Target>),
     /// Targets other than those it names.
@@ -197,11 +197,11 @@ pub enum NotAsked {
     Connections,
 }
 
-impl NotAsked {
+impl NotCovered {
     /// Returns whether another kind of data is missing, and not only some of the rows.
     #[cfg(feature = "cli")]
     pub(crate) fn is_another_kind(&self) -> bool {
-        matches!(self, NotAsked::States | NotAsked::Namespaces | NotAsked::Connections)
+        matches!(self, NotCovered::States | NotCovered::Namespaces | NotCovered::Connections)
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Evidence {
     Mapping,
     /// Linux: a thread of the process waits in this system call on a closed descriptor, which keeps a socket open. Likely,
     /// not certain.
-    WaitsIn(Call),
+    WaitsIn(WaitingCall),
     /// Linux: the process has an io_uring with files or requests that the kernel does not name. Possible, not certain.
     Ring,
     /// Linux: the process has a context of asynchronous I/O (io_setup(2)). Possible, not certain.
@@ -103,12 +103,12 @@ names! { Evidence, "evidence":
     Unread => "unread",
     Message => "message",
     Mapping => "mapping",
-    WaitsIn(Call::Accept) => "waits-in-accept",
-    WaitsIn(Call::Receive) => "waits-in-recv",
-    WaitsIn(Call::Send) => "waits-in-send",
-    WaitsIn(Call::Connect) => "waits-in-connect",
-    WaitsIn(Call::Poll) => "waits-in-poll",
-    WaitsIn(Call::Select) => "waits-in-select",
+    WaitsIn(WaitingCall::Accept) => "waits-in-accept",
+    WaitsIn(WaitingCall::Receive) => "waits-in-recv",
+    WaitsIn(WaitingCall::Send) => "waits-in-send",
+    WaitsIn(WaitingCall::Connect) => "waits-in-connect",
+    WaitsIn(WaitingCall::Poll) => "waits-in-poll",
+    WaitsIn(WaitingCall::Select) => "waits-in-select",
     Ring => "io-uring",
     Aio => "aio",
     Child => "child",
@@ -117,13 +117,13 @@ names! { Evidence, "evidence":
 /// A system call that waits on a file, which keeps the file open.
 ///
 /// ```
-/// use allears::Call;
+/// use allears::WaitingCall;
 ///
-/// assert_eq!("accept".parse(), Ok(Call::Accept));
+/// assert_eq!("accept".parse(), Ok(WaitingCall::Accept));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Call {
+pub enum WaitingCall {
     /// accept(2), accept4(2).
     Accept,
     /// recv(2), recvfrom(2), recvmsg(2), recvmmsg(2), read(2).
@@ -138,21 +138,21 @@ pub enum Call {
     Select,
 }
 
-impl Call {
+impl WaitingCall {
     /// Returns the name with the section of the manual: `accept(2)`.
     pub(crate) fn manual(self) -> &'static str {
         match self {
-            Call::Accept => "accept(2)",
-            Call::Receive => "recv(2)",
-            Call::Send => "send(2)",
-            Call::Connect => "connect(2)",
-            Call::Poll => "poll(2)",
-            Call::Select => "select(2)",
+            WaitingCall::Accept => "accept(2)",
+            WaitingCall::Receive => "recv(2)",
+            WaitingCall::Send => "send(2)",
+            WaitingCall::Connect => "connect(2)",
+            WaitingCall::Poll => "poll(2)",
+            WaitingCall::Select => "select(2)",
         }
     }
 }
 
-names! { Call, "system call":
+names! { WaitingCall, "system call":
     Accept => "accept",
     Receive => "recv",
     Send => "send",

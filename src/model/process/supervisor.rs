@@ -3,7 +3,7 @@
 use crate::model::Text;
 use crate::model::open_enum::open_enum;
 
-/// The ancestor that explains why a process runs.
+/// The nearest ancestor that explains why a process runs: a service manager, a terminal, an editor or a login.
 ///
 /// ```
 /// use allears::{Query, SupervisorKind};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(in crate::os) use super::by_table::held_among;
 use crate::model::{
     Candidate, Error, ErrorKind, Evidence, Gap, GapDetail, GapKind, GapReason, Help, HolderMethod,
-    MissingRights, Protocol, Purpose, Reason, ScanTarget, Socket, Unseen,
+    MissingPermissions, PrivilegePurpose, Protocol, ScanTarget, Socket, Unseen, UnseenReason,
 };
 use crate::os::descriptors::sys::{self as descriptors, Walk};
 use crate::os::macos_api as kernel;
@@ -30,11 +30,11 @@ pub(in crate::os) fn holders(
     let unseen: Vec<Option<Unseen>> =
         rows.iter().zip(&held).map(|(row, held)| unseen(row, held, &walked)).collect();
     let mut gaps: Vec<Gap> = walked.failures().into_iter().collect();
-    let missing = unseen.iter().flatten().any(|unseen| unseen.reason == Reason::Permission);
+    let missing = unseen.iter().flatten().any(|unseen| unseen.reason == UnseenReason::Permission);
     if missing {
         let refused = walked.refused.len();
         let detail = GapDetail::Descriptors(None);
-        let help = Help::Privileges(Purpose::SeeMany);
+        let help = Help::Privileges(PrivilegePurpose::SeeMany);
         gaps.push(Gap::new(GapKind::Descriptors, GapReason::Permission, refused, detail, help));
     }
     let others = !walked.refused.is_empty() || walked.failures().is_some();
@@ -79,24 +79,26 @@ fn unseen(row: &Row, held: &[SocketHolder], walked: &Walk) -> Option<Unseen> {
         Some(Unseen { reason, help: Some(help), candidates, kernel: Vec::new() })
     };
     let target = row.socket.endpoint.port().map(ScanTarget::Port);
-    let sudo = Help::PrivilegedScan { target, missing: MissingRights::Privileges };
+    let sudo = Help::PrivilegedScan { target, missing: MissingPermissions::Privileges };
     if !held.is_empty() {
         // Another process has used it since.
         let refused = |candidate: &Candidate| walked.refused.contains(&candidate.pid);
         let candidates: Vec<Candidate> = candidates().into_iter().filter(refused).collect();
-        return (!candidates.is_empty()).then(|| explained(Reason::Permission, sudo, candidates)).flatten();
+        return (!candidates.is_empty())
+            .then(|| explained(UnseenReason::Permission, sudo, candidates))
+            .flatten();
     }
     if last_users == Some([0, 0]) {
         return Some(Unseen {
-            reason: Reason::Kernel,
+            reason: UnseenReason::Kernel,
             help: None,
             candidates: Vec::new(),
             kernel: Vec::new(),
         });
     }
     match walked.refused.is_empty() {
-        false => explained(Reason::Permission, sudo, candidates()),
-        true => explained(Reason::Unknown, Help::ScanAgain, candidates()),
+        false => explained(UnseenReason::Permission, sudo, candidates()),
+        true => explained(UnseenReason::Unknown, Help::ScanAgain, candidates()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 pub(in crate::os) use super::by_table::held_among;
-use crate::model::{Candidate, Error, Evidence, Help, HolderMethod, Reason, Unseen};
+use crate::model::{Candidate, Error, Evidence, Help, HolderMethod, Unseen, UnseenReason};
 use crate::os::parse::windows::process_times;
 use crate::os::parse::windows::process_times::{KERNEL, Lifetime};
 use crate::os::process::sys::ProcessRef;
@@ -20,7 +20,7 @@ pub(in crate::os) fn holders(
     _search: HolderSearch,
     _program_words: ProgramWords,
 ) -> Result<Holders, Error> {
-    let mut search = from_table(rows, Evidence::Table, Reason::Unknown, &Help::NoProcessNamed);
+    let mut search = from_table(rows, Evidence::Table, UnseenReason::Unknown, &Help::NoProcessNamed);
     let mut lives: BTreeMap<u32, Lifetime> = BTreeMap::new();
     let mut life = |pid: u32| *lives.entry(pid).or_insert_with(|| crate::os::windows_api::lifetime(pid));
     let list = OnceCell::new();
@@ -48,7 +48,7 @@ pub(in crate::os) fn holders(
 }
 
 /// Returns the holders that the rows name. `reason` is why a list is empty.
-fn from_table(rows: &[&Row], evidence: Evidence, reason: Reason, help: &Help) -> Holders {
+fn from_table(rows: &[&Row], evidence: Evidence, reason: UnseenReason, help: &Help) -> Holders {
     let held: Vec<Vec<SocketHolder>> = rows
         .iter()
         .map(|row| {

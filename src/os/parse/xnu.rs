@@ -20,7 +20,7 @@ pub(in crate::os) mod socket_fdinfo;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::model::{Endpoint, Protocol, Queue, Socket, State};
+use crate::model::{AcceptQueue, Endpoint, Protocol, Socket, State};
 
 /// An internet socket as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,13 +135,14 @@ fn tcp_state(state: u32, connected: bool) -> State {
 }
 
 /// Returns the queue of a listener. The kernel includes incomplete connections in its count of waiting ones.
-fn queue(protocol: Protocol, state: State, counts: [u16; 3], unread: u32) -> Option<Queue> {
+fn queue(protocol: Protocol, state: State, counts: [u16; 3], unread: u32) -> Option<AcceptQueue> {
     let [all, incomplete, limit] = counts;
     match (protocol, state) {
-        (Protocol::Tcp, State::Listen) => {
-            Some(Queue { waiting: u32::from(all.saturating_sub(incomplete)), limit: Some(limit.into()) })
-        }
-        (Protocol::Udp, State::Bound) => Some(Queue { waiting: unread, limit: None }),
+        (Protocol::Tcp, State::Listen) => Some(AcceptQueue {
+            waiting: u32::from(all.saturating_sub(incomplete)),
+            limit: Some(limit.into()),
+        }),
+        (Protocol::Udp, State::Bound) => Some(AcceptQueue { waiting: unread, limit: None }),
         _ => None,
     }
 }

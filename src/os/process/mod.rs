@@ -39,14 +39,14 @@ pub(crate) struct UnreadProcesses {
 
 /// Facts about processes by pid, without those that ended meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct ProcessFacts {
     pub(crate) processes: BTreeMap<u32, Process>,
     pub(crate) gaps: Vec<Gap>,
 }
 
 /// Returns facts about exactly these processes, and their parents: with `ancestry` all of their ancestors, else the
 /// nearest.
-pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> Facts {
+pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ancestry: bool) -> ProcessFacts {
     let mut by_pid: BTreeMap<u32, &sys::ProcessRef> = BTreeMap::new();
     for process in refs {
         by_pid.entry(process.pid()).or_insert(process);
@@ -64,7 +64,7 @@ pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ance
         processes
     });
     let processes = described.into_iter().flatten().collect();
-    let mut facts = Facts { processes, gaps: Vec::new() };
+    let mut facts = ProcessFacts { processes, gaps: Vec::new() };
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     facts.gaps.extend(project::find(&mut facts.processes));
     facts

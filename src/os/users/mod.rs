@@ -11,7 +11,7 @@ pub(in crate::os) use sys::home;
 #[cfg(windows)]
 pub(in crate::os) use sys::name_of_sid;
 #[cfg(feature = "cli")]
-pub(crate) use sys::path_for_rights;
+pub(crate) use sys::path_for_sudo;
 pub(in crate::os) use sys::{exists, name, own};
 
 /// Returns the name of a user (getpwuid_r(3)). `None` on Windows, where users have no numbers.

@@ -35,7 +35,7 @@ const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /// Returns the path of this program if sudo would not find it by its name, or would find another program of that name.
 #[cfg(feature = "cli")]
-pub(crate) fn path_for_rights() -> Option<Text> {
+pub(crate) fn path_for_sudo() -> Option<Text> {
     // A program that was replaced or removed has no path to call it by.
     let program = std::env::current_exe().ok()?.canonicalize().ok()?;
     let sudoers = std::fs::read_to_string("/etc/sudoers").unwrap_or_default();

@@ -90,7 +90,7 @@ pub(in crate::os) fn name_of_sid(sid: &str) -> Option<Text> {
 
 /// Returns nothing: an elevated shell finds the program by its name.
 #[cfg(feature = "cli")]
-pub(crate) fn path_for_rights() -> Option<Text> {
+pub(crate) fn path_for_sudo() -> Option<Text> {
     None
 }
 

@@ -47,10 +47,10 @@ fn clients_are_noted_if_a_process_is_ended() {
 #[test]
 fn restarts_are_noted_unless_the_restarter_is_ended_too() {
     let mut facts = in_a_wrapper();
-    let by = RestartedBy::Process { kind: RestarterKind::ShellLoop, id: id(62), name: "sh".into() };
+    let by = RestartCause::Process { kind: RestarterKind::ShellLoop, id: id(62), name: "sh".into() };
     let restart = Restart { by, delay: None, certain: true };
     let unit = Restart {
-        by: RestartedBy::Unit(system_unit("web.service")),
+        by: RestartCause::Unit(system_unit("web.service")),
         delay: Some(Duration::from_secs(5)),
         certain: true,
     };

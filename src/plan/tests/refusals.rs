@@ -96,7 +96,7 @@ fn a_foreign_pid_namespace_is_refused() {
 #[test]
 fn unseen_holders_are_refused() {
     let mut facts = PlanFacts::new([node(50)]);
-    for reason in [Reason::Permission, Reason::Exited, Reason::Kernel] {
+    for reason in [UnseenReason::Permission, UnseenReason::Exited, UnseenReason::Kernel] {
         facts.sockets[0].unseen =
             Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
         let plan = facts.signal();

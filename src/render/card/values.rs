@@ -3,8 +3,8 @@
 use super::LONGEST_LIST;
 use crate::management::service_command::release_store;
 use crate::model::{
-    Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Parent, Process, Protocol,
-    Service, Socket, Text, Unseen,
+    Ancestor, Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Process,
+    Protocol, Service, Socket, Text, Unseen,
 };
 use crate::render::current_user::CurrentUser;
 use crate::render::escape::escape;
@@ -19,7 +19,7 @@ pub(super) fn is_named_by_command(path: &Text, process: &Process) -> bool {
 
 /// Returns the ancestors, the nearest first: `zsh (4007) < login (880)`.
 pub(super) fn ancestry(holder: &Holder) -> String {
-    let named = |parent: &Parent| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
+    let named = |parent: &Ancestor| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
     holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
 }
 

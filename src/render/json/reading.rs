@@ -15,10 +15,10 @@ use super::{
 };
 use crate::model::Selection;
 use crate::model::{
-    Candidate, Compose, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind, Evidence,
-    FileChange, Gap, GapDetail, Help, Holder, KernelSocket, KernelSocketKind, Listener, Note, PathContent,
-    PathTarget, Probe, ProbeOutcome, Protocol, Queue, Reason, Service, Snapshot, Socket, Sources, State,
-    Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    AcceptQueue, Candidate, Compose, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
+    Evidence, FileChange, Gap, GapDetail, Help, Holder, KernelSocket, KernelSocketKind, Listener, Note,
+    PathContent, PathTarget, Probe, ProbeOutcome, Protocol, Service, Snapshot, Socket, Sources, State, Text,
+    UnixPath, UnknownUser, Unseen, UnseenReason, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -69,7 +69,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         privileged: document.privileged,
         user_namespace: document.user_namespace.map(UserNamespace::from),
         complete: document.complete,
-        asked,
+        selections: asked,
         listeners: Vec::new(),
         paths: Vec::new(),
         gaps: document.gaps.iter().map(Gap::from).collect(),
@@ -162,7 +162,7 @@ impl TryFrom<ListenerJson> for Listener {
         socket.uid = json.uid;
         socket.user = plain(&json.user);
         socket.unknown_user = unknown_user(&json.user_unknown, "user_unknown")?;
-        socket.queue = json.queue.map(|queue| Queue { waiting: queue.waiting, limit: queue.limit });
+        socket.queue = json.queue.map(|queue| AcceptQueue { waiting: queue.waiting, limit: queue.limit });
         socket.namespace = plain(&json.namespace);
         socket.other_paths = json.other_paths.iter().map(|path| path.as_str().into()).collect();
         let leads_to = |name: &String| PathTarget::parse(name).ok_or(InvalidValue("path_leads_to"));
@@ -240,7 +240,7 @@ impl TryFrom<UnseenJson> for Unseen {
 
     fn try_from(json: UnseenJson) -> Result<Self, InvalidValue> {
         Ok(Unseen {
-            reason: Reason::parse(&json.reason).ok_or(InvalidValue("unseen.reason"))?,
+            reason: UnseenReason::parse(&json.reason).ok_or(InvalidValue("unseen.reason"))?,
             help: plain(&json.help).map(Help::Text),
             candidates: json.candidates.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?,
             kernel: json.kernel.into_iter().map(KernelSocket::try_from).collect::<Result<_, _>>()?,

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use super::{read, write, write_lines};
 use crate::model::text::acts_on_terminal;
 use crate::model::{
-    Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence, Freezer,
-    FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder, Listener, Parent, PathContent,
-    PathTarget, Process, ProcessId, Project, Protocol, Queue, Reason, Service, Snapshot, Socket, State,
-    Supervisor, Text, UnixPath, UnknownUser, Unseen, UserNamespace, UserRange,
+    AcceptQueue, Ancestor, Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind,
+    Evidence, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder, Listener,
+    PathContent, PathTarget, Process, ProcessId, Project, Protocol, Service, Snapshot, Socket, State,
+    Supervisor, Text, UnixPath, UnknownUser, Unseen, UnseenReason, UserNamespace, UserRange,
 };
 use crate::model::{Selection, UserName};
 use crate::model::{System, Target};
@@ -35,7 +35,7 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         user: Some("dev".into()),
         unknown_user: Some(UnknownUser::UnmappedOrOverflow),
         started_at: Timestamp::from_second(1_000_000).ok(),
-        parents: vec![Parent { pid: 1, name: vec![0xff].into() }],
+        parents: vec![Ancestor { pid: 1, name: vec![0xff].into() }],
         supervisor: Some(Supervisor {
             kind: "tmux".into(),
             pid: 1,
@@ -82,12 +82,12 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
     listener.socket.inode = Some(9);
     listener.socket.unknown_user = Some(UnknownUser::NotReported);
-    listener.socket.queue = Some(Queue { waiting: 1, limit: None });
+    listener.socket.queue = Some(AcceptQueue { waiting: 1, limit: None });
     let process = process(name.clone(), command);
     listener.holders.push(Holder { process, descriptors: vec![3, 19], evidence: Evidence::Descriptor });
     let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
     listener.unseen = Some(Unseen {
-        reason: Reason::HiddenProc,
+        reason: UnseenReason::HiddenProc,
         help: Some(Help::Text("h".into())),
         candidates: candidates.clone(),
         kernel: Vec::new(),
@@ -108,7 +108,7 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
             users: vec![UserRange { first: 0, outside: 4001, count: 1 }],
         }),
         complete: true,
-        asked: Some(sample_selections()),
+        selections: Some(sample_selections()),
         listeners: vec![listener, Listener::new(unix)],
         paths: vec![UnixPath { path: name.into(), holds: PathContent::AbandonedSocket }],
         gaps: vec![Gap::new(

@@ -16,8 +16,8 @@ use super::{
     UserNamespaceJson, UserRangeJson,
 };
 use crate::model::{
-    Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket, Listener,
-    Parent, Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
+    Ancestor, Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket,
+    Listener, Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -33,7 +33,7 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         privileged: snapshot.privileged,
         user_namespace: snapshot.user_namespace.as_ref().map(UserNamespaceJson::from),
         complete: snapshot.complete,
-        asked: snapshot.asked.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
+        asked: snapshot.selections.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
         listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
         paths: snapshot.paths.iter().map(PathJson::from).collect(),
         gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
@@ -232,8 +232,8 @@ impl From<&Condition> for ConditionJson {
     }
 }
 
-impl From<&Parent> for ParentJson {
-    fn from(parent: &Parent) -> Self {
+impl From<&Ancestor> for ParentJson {
+    fn from(parent: &Ancestor) -> Self {
         ParentJson { pid: parent.pid, name: lossy(&parent.name), name_bytes: bytes(&parent.name) }
     }
 }

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Connection, Container, Evidence, GitHead, Note, Parent, Probe, ProbeOutcome, Process, ProcessId, Project,
-    Protocol, Queue, Reason, Service, Socket, State, Text, Unseen,
+    AcceptQueue, Ancestor, Connection, Container, Evidence, GitHead, Note, Probe, ProbeOutcome, Process,
+    ProcessId, Project, Protocol, Service, Socket, State, Text, Unseen, UnseenReason,
 };
 
 fn natural(text: &str) -> Natural {
@@ -87,7 +87,7 @@ fn socket() -> impl Strategy<Value = Socket> {
             let mut socket = Socket::new(protocol, endpoint, *states.get(state).unwrap());
             (socket.inode, socket.uid, socket.user) = (inode, uid, user);
             (socket.namespace, socket.dual_stack) = (namespace, dual_stack);
-            socket.queue = uid.map(|limit| Queue { waiting, limit: inode.map(|_| limit) });
+            socket.queue = uid.map(|limit| AcceptQueue { waiting, limit: inode.map(|_| limit) });
             socket.peer = peer.map(|(last, port)| SocketAddr::from(([10, 0, 0, last], port)));
             socket
         },
@@ -102,7 +102,7 @@ fn holder() -> impl Strategy<Value = Holder> {
         let mut process = Process::new(ProcessId { pid, start: None }, name.clone());
         (process.user, process.uid) = (user.clone(), uid);
         process.started_at = started.and_then(|at| Timestamp::from_millisecond(at * 100).ok());
-        process.parents = vec![Parent { pid: pid + 1, name: name.clone() }];
+        process.parents = vec![Ancestor { pid: pid + 1, name: name.clone() }];
         process.command = other.as_ref().map(|_| command);
         (process.executable, process.directory) = (user.clone(), other.clone());
         process.script.clone_from(&other);
@@ -148,7 +148,7 @@ fn listener() -> impl Strategy<Value = Listener> {
                 took: Duration::from_micros(microseconds),
             });
             listener.unseen = unseen.map(|kernel| Unseen {
-                reason: if kernel { Reason::Kernel } else { Reason::Permission },
+                reason: if kernel { UnseenReason::Kernel } else { UnseenReason::Permission },
                 help: None,
                 candidates: Vec::new(),
                 kernel: Vec::new(),

@@ -6,7 +6,7 @@ use crate::shell;
 
 /// Returns the phrase for a call of this program with full permissions: `sudo allears 80`. `None` if an argument cannot be
 /// quoted.
-pub(crate) fn allears_with_rights<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
+pub(crate) fn allears_with_sudo<W: AsRef<[u8]>>(arguments: &[W]) -> Option<String> {
     let line = shell::allears_by_path(arguments)?;
     Some(match os::SYSTEM {
         System::Windows => format!("{line}, run as administrator,"),

@@ -32,7 +32,7 @@ pub(crate) fn two_machines(old: &Snapshot, new: &Snapshot) -> String {
 /// Returns the limit if nothing is covered by both snapshots.
 pub(crate) fn nothing_in_common(old: &Snapshot, new: &Snapshot) -> String {
     let covered =
-        |side: &Snapshot| escape(&covered(side.asked.as_deref().unwrap_or_default()).as_str().into());
+        |side: &Snapshot| escape(&covered(side.selections.as_deref().unwrap_or_default()).as_str().into());
     format!(
         "the snapshots cover nothing in common: the earlier one covers {}, the later one {}",
         covered(old),

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::{list_and, list_or};
-use crate::model::{Family, NotAsked, Protocol, Selection, Text, UserName};
+use crate::model::{Family, NotCovered, Protocol, Selection, Text, UserName};
 
 /// Returns why a snapshot cannot answer:
 /// "the snapshot was not asked about it (port 80); it covers tcp and udp listeners on ports 1-10". `asked` are the
 /// snapshot's selections; none stands for all listeners.
-pub(crate) fn not_asked(missing: &[NotAsked], asked: &[Selection]) -> String {
+pub(crate) fn not_covered(missing: &[NotCovered], asked: &[Selection]) -> String {
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     format!("the snapshot was not asked about it ({}); it covers {}", missing.join(", "), covered(asked))
 }
@@ -27,20 +27,20 @@ pub(crate) fn covered(asked: &[Selection]) -> String {
 }
 
 /// The missing data in a phrase.
-impl fmt::Display for NotAsked {
+impl fmt::Display for NotCovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotAsked::Targets(targets) => f.write_str(&list_and(targets)),
-            NotAsked::OtherTargets => f.write_str("other ports"),
-            NotAsked::Protocols(protocols) => {
+            NotCovered::Targets(targets) => f.write_str(&list_and(targets)),
+            NotCovered::OtherTargets => f.write_str("other ports"),
+            NotCovered::Protocols(protocols) => {
                 f.write_str(&list_and(protocols.iter().map(|one| protocol(*one))))
             }
-            NotAsked::Family(family) => f.write_str(over(*family)),
-            NotAsked::States => f.write_str("sockets that do not listen"),
-            NotAsked::Unexposed => f.write_str("what only its own machine can reach"),
-            NotAsked::OtherHolders => f.write_str("other holders"),
-            NotAsked::Namespaces => f.write_str("other network namespaces"),
-            NotAsked::Connections => f.write_str("connections"),
+            NotCovered::Family(family) => f.write_str(over(*family)),
+            NotCovered::States => f.write_str("sockets that do not listen"),
+            NotCovered::Unexposed => f.write_str("what only its own machine can reach"),
+            NotCovered::OtherHolders => f.write_str("other holders"),
+            NotCovered::Namespaces => f.write_str("other network namespaces"),
+            NotCovered::Connections => f.write_str("connections"),
         }
     }
 }
@@ -149,9 +149,9 @@ mod tests {
             covered(&narrowed.map(|query| query.selection().clone())),
             "tcp and udp listeners; of these, tcp and udp listeners on ports 1-10"
         );
-        let missing = [NotAsked::OtherTargets, NotAsked::Protocols(vec![Protocol::Udp])];
+        let missing = [NotCovered::OtherTargets, NotCovered::Protocols(vec![Protocol::Udp])];
         assert_eq!(
-            not_asked(&missing, &[]),
+            not_covered(&missing, &[]),
             "the snapshot was not asked about it (other ports, udp); it covers tcp and udp listeners"
         );
     }

@@ -151,7 +151,7 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
                 None => write!(f, "netstat prints none of them to this user"),
             }
         }
-        GapDetail::NotAsked { missing, asked } => f.write_str(&coverage::not_asked(missing, asked)),
+        GapDetail::NotAsked { missing, asked } => f.write_str(&coverage::not_covered(missing, asked)),
         GapDetail::UdpState => write!(f, "this reader does not report whether UDP sockets are connected"),
         GapDetail::SystemCalls if one => write!(f, "the system calls of one process's threads"),
         GapDetail::SystemCalls => write!(f, "the system calls of {count} processes' threads"),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{allears_with_rights, name_and_pid};
+use super::{allears_with_sudo, name_and_pid};
 use crate::model::text::acts_on_terminal;
-use crate::model::{Help, MissingRights, OpenFilesLimit, Purpose, ScanTarget, Text};
+use crate::model::{Help, MissingPermissions, OpenFilesLimit, PrivilegePurpose, ScanTarget, Text};
 use crate::render::escape::escape;
 
 /// Returns what would help, safe to print.
@@ -16,23 +16,23 @@ pub(crate) fn help(help: &Help) -> String {
 impl fmt::Display for Help {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Help::Privileges(Purpose::SeeOne) => f.write_str("run with sudo to see it"),
-            Help::Privileges(Purpose::SeeMany) => f.write_str("run with sudo to see them"),
-            Help::Privileges(Purpose::Enter) => f.write_str("run with sudo to enter them"),
+            Help::Privileges(PrivilegePurpose::SeeOne) => f.write_str("run with sudo to see it"),
+            Help::Privileges(PrivilegePurpose::SeeMany) => f.write_str("run with sudo to see them"),
+            Help::Privileges(PrivilegePurpose::Enter) => f.write_str("run with sudo to enter them"),
             Help::PrivilegesOrGroup => {
                 f.write_str("run with sudo to see them, or as a member of the socket's group")
             }
             Help::PrivilegedScan { target, missing } => {
                 match (privileged_scan(target.as_ref()), missing) {
-                    (Some(command), MissingRights::Privileges) => f.write_str(&command),
+                    (Some(command), MissingPermissions::Privileges) => f.write_str(&command),
                     (Some(command), missing) => write!(f, "{command} ({missing})"),
                     (None, missing) => write!(f, "{missing}"),
                 }
             }
             Help::PrivilegedWhy { port } => {
-                match allears_with_rights(&["why", &port.to_string()]) {
+                match allears_with_sudo(&["why", &port.to_string()]) {
                     Some(command) => write!(f, "{command} reads them"),
-                    None => write!(f, "{}", MissingRights::Privileges),
+                    None => write!(f, "{}", MissingPermissions::Privileges),
                 }
             }
             Help::Rights(missing) => write!(f, "{missing}"),
@@ -85,11 +85,11 @@ impl fmt::Display for Help {
 fn privileged_scan(target: Option<&ScanTarget>) -> Option<String> {
     let holds = |path: &Text| path.as_str().is_some_and(|text| !text.chars().any(acts_on_terminal));
     match target {
-        None => allears_with_rights::<&str>(&[]),
-        Some(ScanTarget::Port(port)) => allears_with_rights(&[port.to_string()]),
-        Some(ScanTarget::UdpLitePort(port)) => allears_with_rights(&[format!("udplite/{port}")]),
-        Some(ScanTarget::Path(path)) if holds(path) => allears_with_rights(&[path]),
-        Some(ScanTarget::Path(_) | ScanTarget::AllUnix) => allears_with_rights(&["-x"]),
+        None => allears_with_sudo::<&str>(&[]),
+        Some(ScanTarget::Port(port)) => allears_with_sudo(&[port.to_string()]),
+        Some(ScanTarget::UdpLitePort(port)) => allears_with_sudo(&[format!("udplite/{port}")]),
+        Some(ScanTarget::Path(path)) if holds(path) => allears_with_sudo(&[path]),
+        Some(ScanTarget::Path(_) | ScanTarget::AllUnix) => allears_with_sudo(&["-x"]),
     }
 }
 
@@ -105,21 +105,21 @@ impl fmt::Display for OpenFilesLimit {
     }
 }
 
-impl fmt::Display for MissingRights {
+impl fmt::Display for MissingPermissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            MissingRights::Privileges => "run with sudo to see them",
-            MissingRights::UserNamespace => {
-                "run allears outside of this user namespace, which has no rights over processes outside of it"
+            MissingPermissions::Privileges => "run with sudo to see them",
+            MissingPermissions::UserNamespace => {
+                "run allears outside of this user namespace, which has no permission on processes outside of it"
             }
-            MissingRights::Guarded => {
-                "these processes have more rights than this one, or a security module guards them"
+            MissingPermissions::Guarded => {
+                "these processes have more capabilities than this one, or a security module guards them"
             }
-            MissingRights::Capabilities { sys_ptrace: true, dac_read_search: true } => {
+            MissingPermissions::Capabilities { sys_ptrace: true, dac_read_search: true } => {
                 "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing here"
             }
-            MissingRights::Capabilities { sys_ptrace: true, .. } => "CAP_SYS_PTRACE is missing here",
-            MissingRights::Capabilities { .. } => "CAP_DAC_READ_SEARCH is missing here",
+            MissingPermissions::Capabilities { sys_ptrace: true, .. } => "CAP_SYS_PTRACE is missing here",
+            MissingPermissions::Capabilities { .. } => "CAP_DAC_READ_SEARCH is missing here",
         })
     }
 }
@@ -131,15 +131,15 @@ mod tests {
     #[test]
     fn help_is_a_command_if_it_can_be_one() {
         let scan = |target, missing| Help::PrivilegedScan { target: Some(target), missing }.to_string();
-        let command = allears_with_rights(&["80"]).unwrap();
-        assert_eq!(scan(ScanTarget::Port(80), MissingRights::Privileges), command);
-        let missing = MissingRights::Capabilities { sys_ptrace: false, dac_read_search: true };
+        let command = allears_with_sudo(&["80"]).unwrap();
+        assert_eq!(scan(ScanTarget::Port(80), MissingPermissions::Privileges), command);
+        let missing = MissingPermissions::Capabilities { sys_ptrace: false, dac_read_search: true };
         assert_eq!(
             scan(ScanTarget::Port(80), missing),
             format!("{command} (CAP_DAC_READ_SEARCH is missing here)")
         );
-        let all = allears_with_rights(&["-x"]).unwrap();
-        assert_eq!(scan(ScanTarget::Path("/run/\u{1b}".into()), MissingRights::Privileges), all);
-        assert_eq!(scan(ScanTarget::AllUnix, MissingRights::Privileges), all);
+        let all = allears_with_sudo(&["-x"]).unwrap();
+        assert_eq!(scan(ScanTarget::Path("/run/\u{1b}".into()), MissingPermissions::Privileges), all);
+        assert_eq!(scan(ScanTarget::AllUnix, MissingPermissions::Privileges), all);
     }
 }

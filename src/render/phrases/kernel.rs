@@ -1,7 +1,7 @@
 //! Sockets of the kernel's own: what they serve, and what closes them.
 
 use super::list_and;
-use crate::management::kernel_socket::ReleaseEffect;
+use crate::management::kernel_socket::CloseEffect;
 use crate::model::{KernelSocket, KernelSocketKind, Text};
 use crate::render::escape::escape;
 #[cfg(feature = "cli")]
@@ -56,20 +56,20 @@ fn kernel_socket(kernel: &KernelSocket) -> String {
 
 /// Returns what closes a socket of the kernel's, all commands in one line.
 #[cfg(feature = "cli")]
-pub(crate) fn kernel_releases(kernel: &[KernelSocket], socket: &Socket) -> Option<String> {
-    let lines = kernel_release_lines(kernel, socket);
+pub(crate) fn close_commands(kernel: &[KernelSocket], socket: &Socket) -> Option<String> {
+    let lines = close_command_lines(kernel, socket);
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 /// Returns what closes a socket of the kernel's, a sentence for each command.
 #[cfg(feature = "cli")]
-pub(crate) fn kernel_release_lines(kernel: &[KernelSocket], socket: &Socket) -> Vec<String> {
+pub(crate) fn close_command_lines(kernel: &[KernelSocket], socket: &Socket) -> Vec<String> {
     let mut lines = Vec::new();
     for one in kernel {
         let namespace = one.namespace.as_ref().or(socket.namespace.as_ref());
-        for release in one.releases(socket) {
-            let Some(command) = shell::line(&release.command) else { continue };
-            let line = kernel_release(one.kind, &command, release.effect, kernel.len() > 1, namespace);
+        for close in one.close_commands(socket) {
+            let Some(command) = shell::line(&close.command) else { continue };
+            let line = close_command(one.kind, &command, close.effect, kernel.len() > 1, namespace);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -80,14 +80,14 @@ pub(crate) fn kernel_release_lines(kernel: &[KernelSocket], socket: &Socket) -> 
 
 /// Returns what a command does that closes a socket of the kernel's, or helps to. `shared` tells whether several parts of
 /// the kernel use the socket.
-pub(crate) fn kernel_release(
+pub(crate) fn close_command(
     kind: KernelSocketKind,
     command: &str,
-    effect: ReleaseEffect,
+    effect: CloseEffect,
     shared: bool,
     namespace: Option<&Text>,
 ) -> String {
-    use ReleaseEffect as Effect;
+    use CloseEffect as Effect;
     let effect = match (effect, shared) {
         (Effect::Closes, false) => "closes the socket",
         (Effect::Closes, true) => "closes the socket once nothing else shares it",
@@ -137,7 +137,7 @@ mod tests {
             assert_eq!(KernelSocketKind::parse(name), Some(*kind));
             let kernel = KernelSocket { id: Some(7), ..interface(*kind, "x0") };
             let socket = socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED, 4789);
-            assert!(!kernel_release_lines(std::slice::from_ref(&kernel), &socket).is_empty(), "{name}");
+            assert!(!close_command_lines(std::slice::from_ref(&kernel), &socket).is_empty(), "{name}");
             assert!(!kernel_socket(&kernel).is_empty());
         }
         assert_eq!(KernelSocketKind::parse("tun"), None);
@@ -149,7 +149,7 @@ mod tests {
         let one = [interface(KernelSocketKind::Vxlan, "vx0")];
         assert_eq!(kernel_sockets(&one).as_deref(), Some("the vxlan interface vx0"));
         assert_eq!(
-            kernel_release_lines(&one, &wildcard),
+            close_command_lines(&one, &wildcard),
             [
                 "ip link set vx0 down takes the interface down and closes the socket",
                 "ip link del vx0 removes the interface and closes the socket"
@@ -163,7 +163,7 @@ mod tests {
             kernel_sockets(&two).as_deref(),
             Some("the vxlan interface vx0 and the vxlan interface vx1 in the network namespace blue")
         );
-        let lines = kernel_release_lines(&two, &wildcard);
+        let lines = close_command_lines(&two, &wildcard);
         assert_eq!(
             lines[0],
             "ip link set vx0 down takes the interface down and closes the socket once nothing else shares it"
@@ -171,11 +171,11 @@ mod tests {
         assert!(lines[2].starts_with("in the network namespace blue, ip link set vx1 down"));
         let fou = [KernelSocket { interface: None, ..interface(KernelSocketKind::Fou, "") }];
         assert_eq!(
-            kernel_release_lines(&fou, &socket(Protocol::Udp, Ipv6Addr::LOCALHOST, 5555)),
+            close_command_lines(&fou, &socket(Protocol::Udp, Ipv6Addr::LOCALHOST, 5555)),
             ["ip fou del port 5555 -6 local ::1 closes the socket"]
         );
         let unsafe_name = [interface(KernelSocketKind::Geneve, "a b;c")];
-        let lines = kernel_release_lines(&unsafe_name, &wildcard);
+        let lines = close_command_lines(&unsafe_name, &wildcard);
         // In the way of this system's shell, and not at all if it has none.
         match shell::quote(&"a b;c".into()) {
             Some(name) => assert!(lines[0].starts_with(&format!("ip link set {name} down"))),

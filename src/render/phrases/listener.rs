@@ -24,7 +24,7 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
 
 /// Returns what distinguishes a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
-pub(crate) fn what(listener: &Listener, current_user: &CurrentUser) -> String {
+pub(crate) fn description(listener: &Listener, current_user: &CurrentUser) -> String {
     let first = listener.head().map(|holder| &holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
@@ -40,7 +40,7 @@ pub(crate) fn what(listener: &Listener, current_user: &CurrentUser) -> String {
     }
     let Some(process) = first else {
         let by_kernel =
-            listener.unseen.as_ref().filter(|unseen| unseen.reason == crate::model::Reason::Kernel);
+            listener.unseen.as_ref().filter(|unseen| unseen.reason == crate::model::UnseenReason::Kernel);
         return by_kernel.and_then(|unseen| kernel_sockets(&unseen.kernel)).unwrap_or_default();
     };
     // A script that gave the process its name stands in the row already.
@@ -89,14 +89,14 @@ fn change_mark(listener: &Listener) -> Option<&'static str> {
     }
 }
 
-/// Returns what [`what`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
-pub(crate) fn what_and_condition(listener: &Listener, current_user: &CurrentUser) -> String {
-    let what = what(listener, current_user);
+/// Returns what [`description`] returns, marked if no holder runs: `(stopped) ~/src/shop`.
+pub(crate) fn description_and_condition(listener: &Listener, current_user: &CurrentUser) -> String {
+    let description = description(listener, current_user);
     let marks: Vec<&str> = condition_of_all(listener).into_iter().chain(change_mark(listener)).collect();
     match marks.join(", ") {
-        marks if marks.is_empty() => what,
-        marks if what.is_empty() => format!("({marks})"),
-        marks => format!("({marks}) {what}"),
+        marks if marks.is_empty() => description,
+        marks if description.is_empty() => format!("({marks})"),
+        marks => format!("({marks}) {description}"),
     }
 }
 

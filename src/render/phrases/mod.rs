@@ -56,11 +56,11 @@ use std::fmt;
 use crate::model::text::enumerate;
 
 pub(crate) use address::{endpoint, endpoint_and_interface};
-pub(crate) use command::{allears_with_rights, commands_in_order};
+pub(crate) use command::{allears_with_sudo, commands_in_order};
 pub(crate) use container::container_or_pod;
 pub(crate) use help::help;
 pub(crate) use holders::holders;
-pub(crate) use kernel::{kernel_release, kernel_sockets};
+pub(crate) use kernel::{close_command, kernel_sockets};
 pub(crate) use note::note;
 pub(crate) use process::{candidate, name_and_pid, name_pid_and, opener, process};
 pub(crate) use suspension::{condition, effect_of_signals, remedy};
@@ -75,9 +75,10 @@ pub(crate) use {
     connection::{clients, connection},
     container::{container, name_or_pod, pod},
     gap::gap,
-    kernel::kernel_releases,
+    kernel::close_commands,
     listener::{
-        checked_out, condition_of_all, conditions, program_change, project, what, what_and_condition,
+        checked_out, condition_of_all, conditions, description, description_and_condition, program_change,
+        project,
     },
     managing_program::{managing_program, restarter_kind},
     namespace::{listens_in_other_namespaces, outside_own_network},

@@ -1,6 +1,6 @@
 //! Network namespaces.
 
-use super::{allears_with_rights, list};
+use super::{allears_with_sudo, list};
 use crate::model::Protocol;
 use crate::os::{OtherNamespaces, OwnNetwork};
 use crate::render::escape::escape;
@@ -32,7 +32,7 @@ pub(crate) fn listens_in_other_namespaces(found: &OtherNamespaces, protocols: &[
         [only] => format!("{only}/{}", found.port),
         _ => found.port.to_string(),
     };
-    let help = allears_with_rights(&["--all-namespaces", &target])
+    let help = allears_with_sudo(&["--all-namespaces", &target])
         .map_or_else(String::new, |command| format!("; {command} shows it"));
     format!("something listens on port {} in {place} ({names}){help}", found.port)
 }

@@ -1,6 +1,6 @@
 //! The sentences of the summary below a table. Each has its full stop.
 
-use super::{allears_with_rights, gap};
+use super::{allears_with_sudo, gap};
 use crate::model::Gap;
 
 /// Returns how many listeners other machines can reach. `None` if there is none.
@@ -20,7 +20,7 @@ pub(crate) fn unseen(count: usize, permissions_help: bool) -> Option<String> {
         1 => "Holders of 1 listener could not be seen".to_owned(),
         many => format!("Holders of {many} listeners could not be seen"),
     };
-    let command = permissions_help.then(|| allears_with_rights::<&str>(&[])).flatten();
+    let command = permissions_help.then(|| allears_with_sudo::<&str>(&[])).flatten();
     Some(match command {
         Some(command) => format!("{subject}: {command} shows them."),
         None => format!("{subject}."),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{candidate, kernel_sockets, name_pid_and};
-use crate::model::{Candidate, Evidence, Reason, Unseen};
+use crate::model::{Candidate, Evidence, Unseen, UnseenReason};
 
 /// The most candidates that a phrase names.
 const MOST: usize = 3;
@@ -13,12 +13,12 @@ const MOST: usize = 3;
 /// sentence.
 pub(crate) fn unseen_holder(unseen: &Unseen) -> Option<String> {
     match unseen.reason {
-        Reason::Kernel => Some(match kernel_sockets(&unseen.kernel) {
+        UnseenReason::Kernel => Some(match kernel_sockets(&unseen.kernel) {
             Some(what) => format!("the kernel itself, for {what}"),
             None => "the kernel itself".to_owned(),
         }),
-        Reason::InFlight => Some("a message that nobody has received yet".to_owned()),
-        Reason::Unknown if unseen.is_without_descriptor() => {
+        UnseenReason::InFlight => Some("a message that nobody has received yet".to_owned()),
+        UnseenReason::Unknown if unseen.is_without_descriptor() => {
             let certainty = match unseen.candidates.first().map(|first| first.evidence) {
                 Some(Evidence::Mapping) => "without a descriptor",
                 Some(Evidence::WaitsIn(_)) => "probably, without a descriptor",
@@ -117,36 +117,36 @@ fn candidates(candidates: &[Candidate]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Call;
+    use crate::model::WaitingCall;
 
-    fn unseen(reason: Reason, evidence: Evidence, pids: &[u32]) -> Unseen {
+    fn unseen(reason: UnseenReason, evidence: Evidence, pids: &[u32]) -> Unseen {
         let candidate = |pid: &u32| Candidate { pid: *pid, name: "node".into(), evidence };
         Unseen { reason, help: None, candidates: pids.iter().map(candidate).collect(), kernel: Vec::new() }
     }
 
     #[test]
     fn the_wording_shows_how_well_it_is_known() {
-        let who = |evidence, pids: &[u32]| unseen_holder(&unseen(Reason::Unknown, evidence, pids));
-        let accept = Evidence::WaitsIn(Call::Accept);
+        let who = |evidence, pids: &[u32]| unseen_holder(&unseen(UnseenReason::Unknown, evidence, pids));
+        let accept = Evidence::WaitsIn(WaitingCall::Accept);
         assert_eq!(who(Evidence::Mapping, &[4]).as_deref(), Some("node (pid 4; without a descriptor)"));
         assert_eq!(who(accept, &[4]).as_deref(), Some("node (pid 4; probably, without a descriptor)"));
         let two = who(Evidence::Ring, &[4, 5]);
         assert_eq!(two.as_deref(), Some("node (pid 4) or node (pid 5) (perhaps, without a descriptor)"));
         assert_eq!(who(Evidence::User, &[4]), None, "its table may have it");
-        assert_eq!(unseen_holder(&unseen(Reason::Permission, Evidence::Ring, &[4])), None);
+        assert_eq!(unseen_holder(&unseen(UnseenReason::Permission, Evidence::Ring, &[4])), None);
     }
 
     #[test]
     fn what_keeps_it_open_and_what_ends_that() {
-        let waits = unseen(Reason::Unknown, Evidence::WaitsIn(Call::Poll), &[4]);
+        let waits = unseen(UnseenReason::Unknown, Evidence::WaitsIn(WaitingCall::Poll), &[4]);
         let sentence = unseen_evidence(&waits).unwrap();
         assert!(sentence.contains("waits in poll(2) on a descriptor that is closed"));
         assert!(unseen_ends(&waits).unwrap().contains("when that poll(2) returns, or node (pid 4) ends"));
-        let message = unseen(Reason::InFlight, Evidence::Message, &[4]);
+        let message = unseen(UnseenReason::InFlight, Evidence::Message, &[4]);
         assert!(unseen_ends(&message).unwrap().contains("receives and closes it"));
-        assert_eq!(unseen_evidence(&unseen(Reason::InFlight, Evidence::Message, &[])), None);
-        let mut both = unseen(Reason::Unknown, Evidence::WaitsIn(Call::Accept), &[4]);
-        both.candidates.extend(unseen(Reason::Unknown, Evidence::Message, &[5]).candidates);
+        assert_eq!(unseen_evidence(&unseen(UnseenReason::InFlight, Evidence::Message, &[])), None);
+        let mut both = unseen(UnseenReason::Unknown, Evidence::WaitsIn(WaitingCall::Accept), &[4]);
+        both.candidates.extend(unseen(UnseenReason::Unknown, Evidence::Message, &[5]).candidates);
         let sentence = unseen_evidence(&both).unwrap();
         assert!(
             sentence.contains("of node (pid 4) waits")

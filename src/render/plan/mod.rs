@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::management::suspension::{self, SignalEffect};
 use crate::management::{Manager, Via};
 use crate::model::{Gap, Process, Protocol, Service, ServiceScope, Text};
-use crate::plan::{Restart, RestartedBy, Step, StepReason};
+use crate::plan::{Restart, RestartCause, Step, StepReason};
 use crate::render::escape::escape;
 use crate::render::phrases;
 use crate::shell;
@@ -48,18 +48,18 @@ pub(crate) fn restarts(restart: &Restart) -> String {
         None => String::new(),
     };
     match &restart.by {
-        RestartedBy::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
-        RestartedBy::SocketUnit(unit) => {
+        RestartCause::Unit(service) => format!("systemd {starts}{when}, as {}", escape(&service.name)),
+        RestartCause::SocketUnit(unit) => {
             format!("systemd {starts} when somebody connects to {}", escape(unit))
         }
-        RestartedBy::Engine(container) => {
+        RestartCause::Engine(container) => {
             format!(
                 "{} {starts}{when}, as the container {}",
                 escape(&Text::from(&container.runtime)),
                 phrases::container(container)
             )
         }
-        RestartedBy::Process { kind, id, name } => {
+        RestartCause::Process { kind, id, name } => {
             let kind = phrases::restarter_kind(*kind);
             let is_its_name = kind == phrases::process_name(name);
             let kind = if is_its_name { String::new() } else { format!(", {kind}") };

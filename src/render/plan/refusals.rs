@@ -33,7 +33,7 @@ pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
         ),
         PlanRefusal::KernelHolds(socket, kernel) => {
             let what = phrases::kernel_sockets(kernel).map_or_else(String::new, |what| format!(" for {what}"));
-            let release = phrases::kernel_releases(kernel, socket);
+            let release = phrases::close_commands(kernel, socket);
             let release = release.map_or_else(String::new, |release| format!(": {release}"));
             format!(
                 "{} is held by the kernel itself{what}, which no process can be ended for{release}",
@@ -41,7 +41,7 @@ pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
             )
         }
         PlanRefusal::Denied(process) => {
-            let again = phrases::allears_with_rights(&["free", &phrases::target(target)]);
+            let again = phrases::allears_with_sudo(&["free", &phrases::target(target)]);
             let again = again.unwrap_or_else(|| "root".to_owned());
             format!("{} may not be ended by this user; {again} may", phrases::process(process))
         }
@@ -239,7 +239,7 @@ fn unseen(listener: &Listener) -> String {
         let port = listener.socket.endpoint.port().filter(|_| help.is_privileged_scan());
         let free = port.and_then(|port| {
             let protocol = listener.socket.protocol.prefix();
-            phrases::allears_with_rights(&["free", &format!("{protocol}{port}")])
+            phrases::allears_with_sudo(&["free", &format!("{protocol}{port}")])
         });
         match free {
             Some(free) => format!("; {free} sees them"),

@@ -9,7 +9,7 @@ use crate::model::{Container, DescriptorStore, Family, Process, Protocol, Servic
 use crate::render::escape::{self, escape};
 use crate::render::phrases;
 use crate::shell::{self, Shell};
-use crate::verdict::{Advice, ShareOption, Suspect};
+use crate::verdict::{Advice, ShareOption, SuspectedPolicy};
 
 /// The most services in one sentence.
 const MOST: usize = 4;
@@ -117,7 +117,7 @@ pub(super) fn advice(advice: &Advice) -> String {
         Advice::Resume(process) => resume(process),
         Advice::CloseKernelSocket { kind, namespace, command, effect, shared } => {
             let command = command_line(command);
-            phrases::kernel_release(*kind, &command, *effect, *shared, namespace.as_ref())
+            phrases::close_command(*kind, &command, *effect, *shared, namespace.as_ref())
         }
         Advice::TakeDownKernelUser => {
             "the kernel holds it for a part of its own, such as a tunnel device or an NFS server: take that down".to_owned()
@@ -195,7 +195,7 @@ pub(super) fn advice(advice: &Advice) -> String {
 /// no command line can hold; then it is called by its name.
 fn allears(arguments: &[&str], privileged: bool) -> String {
     let line = match privileged {
-        true => phrases::allears_with_rights(arguments),
+        true => phrases::allears_with_sudo(arguments),
         false => shell::allears(arguments),
     };
     line.unwrap_or_else(|| {
@@ -309,27 +309,27 @@ fn resume(process: &Process) -> String {
     }
 }
 
-fn check_policy(suspect: Suspect, port: u16) -> String {
+fn check_policy(suspect: SuspectedPolicy, port: u16) -> String {
     match suspect {
-        Suspect::Landlock => format!(
+        SuspectedPolicy::Landlock => format!(
             "Landlock: the program that started this one has to allow {port}, and a program that is started outside of the \
              sandbox can bind it (Linux 6.15 and later log what Landlock denies: journalctl -k | grep landlock)"
         ),
-        Suspect::CgroupProgram => {
+        SuspectedPolicy::CgroupProgram => {
             "a BPF program of the cgroup: sudo bpftool cgroup tree lists them; systemd attaches one for SocketBindAllow= and \
              SocketBindDeny= of a unit"
                 .to_owned()
         }
-        Suspect::Seccomp => {
+        SuspectedPolicy::Seccomp => {
             "a seccomp filter: it comes from what started this process, such as a container runtime or SystemCallFilter= of \
              a unit"
                 .to_owned()
         }
-        Suspect::AppArmor => "AppArmor: sudo journalctl -k | grep DENIED shows what it denied".to_owned(),
-        Suspect::SeLinux => format!(
+        SuspectedPolicy::AppArmor => "AppArmor: sudo journalctl -k | grep DENIED shows what it denied".to_owned(),
+        SuspectedPolicy::SeLinux => format!(
             "SELinux: sudo ausearch -m avc -ts recent shows what it denied; sudo semanage port -l | grep -w {port} shows the \
              type of the port"
         ),
-        Suspect::OtherModule => "another security module: its log is the kernel's (dmesg)".to_owned(),
+        SuspectedPolicy::OtherModule => "another security module: its log is the kernel's (dmesg)".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::bind_attempt::BindTarget;
 use crate::render::escape::escape;
-use crate::verdict::{Hindrance, Suspect};
+use crate::verdict::{Hindrance, SuspectedPolicy};
 
 /// Returns a hindrance in a phrase that can follow "it cannot be bound:".
 pub(crate) fn hindrance(hindrance: &Hindrance, target: &BindTarget) -> String {
@@ -59,13 +59,13 @@ fn phrase(hindrance: &Hindrance, address: &str, port: Option<u16>) -> String {
     }
 }
 
-fn suspect(suspect: Suspect) -> &'static str {
+fn suspect(suspect: SuspectedPolicy) -> &'static str {
     match suspect {
-        Suspect::Landlock => "a Landlock sandbox",
-        Suspect::CgroupProgram => "a BPF program of its cgroup",
-        Suspect::Seccomp => "a seccomp filter",
-        Suspect::AppArmor => "its AppArmor profile",
-        Suspect::SeLinux => "SELinux",
-        Suspect::OtherModule => "another security module",
+        SuspectedPolicy::Landlock => "a Landlock sandbox",
+        SuspectedPolicy::CgroupProgram => "a BPF program of its cgroup",
+        SuspectedPolicy::Seccomp => "a seccomp filter",
+        SuspectedPolicy::AppArmor => "its AppArmor profile",
+        SuspectedPolicy::SeLinux => "SELinux",
+        SuspectedPolicy::OtherModule => "another security module",
     }
 }

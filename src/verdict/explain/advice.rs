@@ -8,7 +8,7 @@ use crate::bind_attempt::BindRefusalKind;
 use crate::management::role::role;
 use crate::management::service_command::{list_sockets, release_store, stop_socket_unit};
 use crate::management::{self, Manager, managers};
-use crate::model::{Help, Holder, Listener, Process, Reason, Service, State, System, Text, Unseen};
+use crate::model::{Help, Holder, Listener, Process, Service, State, System, Text, Unseen, UnseenReason};
 use crate::os::ExcludedRange;
 
 /// The most processes that are named as holders of other ends.
@@ -181,7 +181,7 @@ impl Explanation<'_> {
         let processes =
             || self.standing.iter().flat_map(|listener| &listener.holders).map(|one| &one.process);
         let by_kernel = |listener: &&Listener| {
-            listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == Reason::Kernel)
+            listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == UnseenReason::Kernel)
         };
         let foreign = self.standing.iter().any(|listener| {
             listener.unseen.is_some() || listener.holders.iter().any(|holder| holder.process.uid != own_uid)
@@ -275,12 +275,12 @@ fn close_kernel_socket(listener: &Listener) -> Vec<Advice> {
     let mut advice = Vec::new();
     for one in kernel {
         let namespace = one.namespace.as_ref().or(listener.socket.namespace.as_ref());
-        for release in one.releases(&listener.socket) {
+        for close in one.close_commands(&listener.socket) {
             advice.push(Advice::CloseKernelSocket {
                 kind: one.kind,
                 namespace: namespace.cloned(),
-                command: release.command.iter().map(|word| Text::from(word.as_str())).collect(),
-                effect: release.effect,
+                command: close.command.iter().map(|word| Text::from(word.as_str())).collect(),
+                effect: close.effect,
                 shared: kernel.len() > 1,
             });
         }
@@ -290,5 +290,5 @@ fn close_kernel_socket(listener: &Listener) -> Vec<Advice> {
 
 /// Returns what would show the holder of a socket that is in no readable descriptor table.
 fn unexplained(listener: &Listener) -> Option<Help> {
-    listener.unseen_alone().filter(|unseen| unseen.reason == Reason::Unknown)?.help.clone()
+    listener.unseen_alone().filter(|unseen| unseen.reason == UnseenReason::Unknown)?.help.clone()
 }

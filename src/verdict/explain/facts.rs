@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::{
-    Answerer, BindResult, Fact, Hindrance, LocalhostAnswer, PortUsage, Preference, VerdictKind,
+    BindResult, Fact, Hindrance, LocalhostAnswer, LocalhostListener, PortUsage, Preference, VerdictKind,
 };
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, BindRefusalKind};
 use crate::model::{Family, Listener, ProbeOutcome, Process, Protocol, State, System};
 use crate::os::LocalAddress;
-use crate::port_sharing::Decided;
+use crate::port_sharing::PreferenceRule;
 
 /// The most sockets that a verdict explains one by one.
 const MOST_SOCKETS: usize = 16;
@@ -172,18 +172,20 @@ impl Explanation<'_> {
             return None;
         }
         let answer = |address: IpAddr| match self.observation.answerer(address) {
-            Some(Answerer::One(listener, decided)) => LocalhostAnswer::One {
+            Some(LocalhostListener::One(listener, decided)) => LocalhostAnswer::One {
                 listener: Box::new(listener.clone()),
                 preference: match (decided, self.observation.target.protocol) {
-                    (Decided::ByAddress, _) => None,
-                    (Decided::First, _) => Some(Preference::FirstWithInterface),
+                    (PreferenceRule::ByAddress, _) => None,
+                    (PreferenceRule::First, _) => Some(Preference::FirstWithInterface),
                     // IPv6 does not prefer the newest socket if they share by SO_REUSEPORT.
-                    (Decided::Last, Protocol::Udp) if address.is_ipv6() => Some(Preference::ListedFirst),
-                    (Decided::Last, Protocol::Udp) => Some(Preference::BoundLast),
-                    (Decided::Last, _) => Some(Preference::LastWithInterface),
+                    (PreferenceRule::Last, Protocol::Udp) if address.is_ipv6() => {
+                        Some(Preference::ListedFirst)
+                    }
+                    (PreferenceRule::Last, Protocol::Udp) => Some(Preference::BoundLast),
+                    (PreferenceRule::Last, _) => Some(Preference::LastWithInterface),
                 },
             },
-            Some(Answerer::Shared(by, listeners)) => {
+            Some(LocalhostListener::Shared(by, listeners)) => {
                 LocalhostAnswer::Shared { by, listeners: listeners.into_iter().cloned().collect() }
             }
             None => LocalhostAnswer::Nobody,

@@ -1,10 +1,10 @@
 //! The policies that may have denied a bind.
 
-use super::super::{Advice, Fact, Hindrance, Suspect};
+use super::super::{Advice, Fact, Hindrance, SuspectedPolicy};
 use super::Explanation;
 
 impl Explanation<'_> {
-    fn suspects(&self) -> Option<&[Suspect]> {
+    fn suspects(&self) -> Option<&[SuspectedPolicy]> {
         match self.hindrance {
             Some(Hindrance::Policy { suspects }) => Some(suspects),
             _ => None,
@@ -25,7 +25,7 @@ impl Explanation<'_> {
         }
         facts.push(Fact::SecurityModules(policies.modules.clone()));
         facts.extend(policies.confinement.clone().map(Fact::Confinement));
-        if suspects.contains(&Suspect::Landlock) {
+        if suspects.contains(&SuspectedPolicy::Landlock) {
             facts.push(Fact::LandlockMayDeny { no_new_privileges: policies.no_new_privileges });
         }
         facts.push(Fact::BindPrograms(policies.bind_programs));

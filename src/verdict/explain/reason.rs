@@ -63,7 +63,7 @@ impl Explanation<'_> {
                 Some(refusal) if refusal.kind == BindRefusalKind::InUse => VerdictReason::Unseen,
                 Some(refusal) if refusal.kind == BindRefusalKind::Denied => VerdictReason::Denied,
                 refused => VerdictReason::NotAttempted {
-                    error: refused.map(|refusal| (refusal.name.clone(), refusal.says.clone())),
+                    error: refused.map(|refusal| (refusal.name.clone(), refusal.message.clone())),
                 },
             },
         }

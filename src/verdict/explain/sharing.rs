@@ -4,7 +4,6 @@ use super::super::{Fact, JoinOptions, ShareOption, VerdictKind};
 use super::Explanation;
 use crate::bind_attempt::BindOptions;
 use crate::model::{Listener, Protocol, State, System};
-use crate::port_sharing::Sharing;
 
 impl Explanation<'_> {
     /// Returns the groups of sockets that share one address.
@@ -26,9 +25,9 @@ impl Explanation<'_> {
             }
             let is_udp = self.observation.target.protocol == Protocol::Udp;
             let option = match (is_udp, self.observation.sharing()) {
-                (false, _) | (true, Sharing::ReusePort) => Some(ShareOption::ReusePort),
-                (true, Sharing::ReuseAddress) => Some(ShareOption::ReuseAddress),
-                (true, Sharing::Unknown) => None,
+                (false, _) | (true, Some(ShareOption::ReusePort)) => Some(ShareOption::ReusePort),
+                (true, Some(ShareOption::ReuseAddress)) => Some(ShareOption::ReuseAddress),
+                (true, None) => None,
             };
             facts.push(Fact::SharedAddress { socket: Box::new(first.socket.clone()), count, option });
         }

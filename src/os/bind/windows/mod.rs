@@ -1,6 +1,6 @@
 //! What Windows allows to bind.
 
-mod attempts;
+mod bind_sys;
 pub(in crate::os) mod netsh;
 
 use crate::model::Protocol;
@@ -9,8 +9,8 @@ use crate::os::{Limits, LocalAddress};
 pub(crate) use super::unsupported::BOUND_SOCKETS_ARE_CHECKED;
 pub(in crate::os) use super::unsupported::{fin_timeout, policies, time_wait_left};
 #[cfg(feature = "cli")]
-pub(crate) use attempts::interface_name;
-pub(crate) use attempts::{SERVERS_REUSE, error_name, interface_index, reuse_port};
+pub(crate) use bind_sys::interface_name;
+pub(crate) use bind_sys::{SERVERS_REUSE, error_name, interface_index, reuse_port};
 pub(in crate::os) use netsh::{http_sys_urls, limits};
 
 /// Returns nothing: the addresses of this machine are not read on this system.

@@ -30,11 +30,11 @@ pub(in crate::os) struct UnreadableProcess {
     pub(in crate::os) pid: u32,
     pub(in crate::os) parent: u32,
     pub(in crate::os) comm: Vec<u8>,
-    facts: OnceCell<Facts>,
+    facts: OnceCell<PublicFacts>,
 }
 
 /// The facts about such a process that every user may read. They are read only if they decide something.
-struct Facts {
+struct PublicFacts {
     /// The real, effective, saved and file system user, without those that are not mapped here.
     uids: Vec<u32>,
     command: Vec<Text>,
@@ -47,7 +47,7 @@ impl UnreadableProcess {
         UnreadableProcess { pid, parent: stat.parent, comm: stat.name, facts: OnceCell::new() }
     }
 
-    fn facts(&self, overflow: Option<OverflowUid>) -> &Facts {
+    fn facts(&self, overflow: Option<OverflowUid>) -> &PublicFacts {
         self.facts.get_or_init(|| {
             let directory = Directory::open(self.pid).ok();
             let read = |name| {
@@ -55,7 +55,7 @@ impl UnreadableProcess {
                 procfs::read_at(directory, name, LONGEST_COMMAND).ok()
             };
             let uids = read("status").map(|status| proc_status::uids(&status)).unwrap_or_default();
-            Facts {
+            PublicFacts {
                 uids: uids.into_iter().filter(|uid| overflow.is_none_or(|it| !it.matches(*uid))).collect(),
                 command: arguments(&read("cmdline").unwrap_or_default()),
                 cgroup: read("cgroup").and_then(|bytes| cgroup_file::unified(&bytes).map(<[u8]>::to_vec)),
@@ -185,7 +185,7 @@ mod tests {
 
     fn process(pid: u32, parent: u32, name: &str, uid: u32, command: &str) -> UnreadableProcess {
         let command = command.split(' ').map(Text::from).collect();
-        let facts = Facts { uids: vec![uid; 4], command, cgroup: None };
+        let facts = PublicFacts { uids: vec![uid; 4], command, cgroup: None };
         UnreadableProcess { pid, parent, comm: name.into(), facts: OnceCell::from(facts) }
     }
 

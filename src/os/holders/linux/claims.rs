@@ -12,15 +12,15 @@ use std::collections::BTreeSet;
 use crate::model::{Endpoint, KernelSocket, Protocol, Socket};
 use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::kernel_sockets::link_message::{Link, parse_link};
-use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength};
+use crate::os::parse::linux::kernel_sockets::{Bound, KernelSocketReport, Strength};
 
 /// The claims of all sources about the sockets of one network namespace.
 #[derive(Debug, Default)]
-pub(in crate::os) struct Claims(pub(super) Vec<Claim>);
+pub(in crate::os) struct KernelSocketReports(pub(super) Vec<KernelSocketReport>);
 
-impl Claims {
+impl KernelSocketReports {
     /// Reads the sources of the network namespace that this thread is in, for these protocols.
-    pub(in crate::os) fn read(protocols: &BTreeSet<Protocol>) -> Claims {
+    pub(in crate::os) fn read(protocols: &BTreeSet<Protocol>) -> KernelSocketReports {
         let mut claims = Vec::new();
         let udp = protocols.contains(&Protocol::Udp);
         let links = if udp { links() } else { Vec::new() };
@@ -31,18 +31,18 @@ impl Claims {
             claims.extend(generic::claims(&links, protocols));
             claims.extend(services::claims(protocols));
         }
-        Claims(claims)
+        KernelSocketReports(claims)
     }
 
     /// Adds the claims of another namespace.
-    fn add(&mut self, claims: Vec<Claim>) {
+    fn add(&mut self, claims: Vec<KernelSocketReport>) {
         self.0.extend(claims);
     }
 
     /// Returns what the kernel uses a socket for, by the claims of one strength.
     pub(in crate::os) fn matching(&self, socket: &Socket, strength: Strength) -> Vec<KernelSocket> {
         let matching = self.0.iter().filter(|claim| claim.strength == strength && claim.matches(socket));
-        let named = |claim: &Claim| {
+        let named = |claim: &KernelSocketReport| {
             let mut kernel = claim.kernel.clone();
             if let (Bound::Interface, Endpoint::Ip { interface, .. }) = (&claim.bound, &socket.endpoint) {
                 kernel.interface.clone_from(interface);
@@ -86,7 +86,7 @@ mod tests {
     /// A process on the same port and another address, protocol, family or interface is no part of the kernel.
     #[test]
     fn all_that_is_reported_must_fit() {
-        let claim = |bound, family| Claim {
+        let claim = |bound, family| KernelSocketReport {
             protocol: Protocol::Udp,
             port: Some(4789),
             family,
@@ -97,7 +97,7 @@ mod tests {
         let any4: IpAddr = Ipv4Addr::UNSPECIFIED.into();
         let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
         let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
-        let claims = Claims(vec![claim(Bound::Wildcard, Some(Family::Ipv4))]);
+        let claims = KernelSocketReports(vec![claim(Bound::Wildcard, Some(Family::Ipv4))]);
         let is = |socket| !claims.matching(&socket, Strength::Reported).is_empty();
         assert!(is(socket(Protocol::Udp, any4, 4789, None)));
         assert!(!is(socket(Protocol::Tcp, any4, 4789, None)));
@@ -106,11 +106,11 @@ mod tests {
         assert!(!is(socket(Protocol::Udp, loopback, 4789, None)));
         assert!(!is(socket(Protocol::Udp, any4, 4789, Some("lo"))));
         assert!(claims.matching(&socket(Protocol::Udp, any4, 4789, None), Strength::Fixed).is_empty());
-        let claims = Claims(vec![claim(Bound::Address(loopback), None)]);
+        let claims = KernelSocketReports(vec![claim(Bound::Address(loopback), None)]);
         let is = |socket| !claims.matching(&socket, Strength::Reported).is_empty();
         assert!(is(socket(Protocol::Udp, loopback, 4789, None)));
         assert!(!is(socket(Protocol::Udp, any4, 4789, None)));
-        let claims = Claims(vec![claim(Bound::Interface, None)]);
+        let claims = KernelSocketReports(vec![claim(Bound::Interface, None)]);
         let found = claims.matching(&socket(Protocol::Udp, any6, 4789, Some("eth0")), Strength::Reported);
         assert_eq!(found[0].interface, Some("eth0".into()));
         assert!(claims.matching(&socket(Protocol::Udp, any6, 4789, None), Strength::Reported).is_empty());
@@ -119,7 +119,7 @@ mod tests {
     /// Two interfaces can share one socket.
     #[test]
     fn each_of_several_is_named_once() {
-        let claim = |name: &str| Claim {
+        let claim = |name: &str| KernelSocketReport {
             protocol: Protocol::Udp,
             port: Some(4789),
             family: None,
@@ -127,7 +127,7 @@ mod tests {
             strength: Strength::Reported,
             kernel: KernelSocket { interface: Some(name.into()), ..kernel_socket(KernelSocketKind::Vxlan) },
         };
-        let claims = Claims(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
+        let claims = KernelSocketReports(vec![claim("vx1"), claim("vx0"), claim("vx1")]);
         let found = claims
             .matching(&socket(Protocol::Udp, Ipv4Addr::UNSPECIFIED.into(), 4789, None), Strength::Reported);
         let names: Vec<_> = found.iter().map(|one| one.interface.clone().unwrap()).collect();

@@ -1,6 +1,6 @@
 //! The holders of sockets on Linux, found in phases.
 //!
-//! `phases` lists them in their order. Each is a function over one [`State`], in a file of its own; it runs only while
+//! `phases` lists them in their order. Each is a function over one [`HolderSearchState`], in a file of its own; it runs only while
 //! some socket has no known holder, so that an ordinary query costs one walk through the descriptor tables. The modules
 //! below `holders` may use the other topics of `os` and `model`. They change no row and read no facts about holders:
 //! that is `os::process`.
@@ -19,7 +19,7 @@ pub(in crate::os) mod waiting_threads;
 use crate::model::Error;
 use crate::os::{HolderSearch, Holders, ProgramWords, Row};
 pub(in crate::os) use phases::descriptor_tables::held_among;
-use state::State;
+use state::HolderSearchState;
 
 /// Whether holders can be searched by BPF.
 pub(in crate::os) const HAS_BPF: bool = true;
@@ -33,7 +33,7 @@ pub(in crate::os) fn holders(
     request: HolderSearch,
     program_words: ProgramWords,
 ) -> Result<Holders, Error> {
-    let mut state = State::new(rows, request);
+    let mut state = HolderSearchState::new(rows, request);
     state.visibility.program_words = program_words;
     phases::run(&mut state)?;
     Ok(state.finish())

@@ -10,13 +10,13 @@ mod thread_tables;
 mod visibility;
 mod without_descriptor;
 
-use super::state::State;
+use super::state::HolderSearchState;
 use crate::model::Error;
 
 /// One step of the search.
 struct Phase {
     runs: RunCondition,
-    search: fn(&mut State<'_>) -> Result<(), Error>,
+    search: fn(&mut HolderSearchState<'_>) -> Result<(), Error>,
 }
 
 /// When a phase runs.
@@ -50,11 +50,11 @@ const PHASES: [Phase; 9] = [
 ];
 
 /// Runs the phases, each if it is needed.
-pub(in crate::os) fn run(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn run(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     run_phases(&PHASES, state)
 }
 
-fn run_phases(phases: &[Phase], state: &mut State<'_>) -> Result<(), Error> {
+fn run_phases(phases: &[Phase], state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     for phase in phases {
         if phase.runs == RunCondition::Always || !state.missing.is_empty() {
             (phase.search)(state)?;
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(always, [0, 4]);
         let (_listener, row) = state::test_rows::listener();
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         run(&mut state).unwrap();
         assert!(state.missing.is_empty());
         assert!(state.reports.is_none(), "the kernel's reports are read for missing sockets alone");
@@ -89,18 +89,18 @@ mod tests {
 
     #[test]
     fn a_phase_runs_only_while_a_socket_is_missing() {
-        fn finds_all(state: &mut State<'_>) -> Result<(), Error> {
+        fn finds_all(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
             state.missing.clear();
             state.walk.pids.push(1);
             Ok(())
         }
-        fn marks(state: &mut State<'_>) -> Result<(), Error> {
+        fn marks(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
             state.walk.pids.push(2);
             Ok(())
         }
         let row = state::test_rows::row(80, 7);
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         let phases = [
             Phase { runs: RunCondition::IfMissing, search: finds_all },
             Phase { runs: RunCondition::IfMissing, search: marks },

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use super::candidates::candidate;
 use super::mappings::{Mappings, mappings};
 use super::waiting_threads::waiting;
-use crate::model::{Call, Candidate, Evidence, Family, Protocol, State};
+use crate::model::{Candidate, Evidence, Family, Protocol, State, WaitingCall};
 use crate::os::Row;
 use crate::os::descriptors::sys::{in_parallel, processes};
 use crate::os::linux_api::{procfs, unix_diag};
@@ -139,9 +139,9 @@ fn signs_of_process(pid: u32, rings: &[&OpaqueRing], listening: &BTreeSet<u64>) 
     );
     seen.extend(calls.calls.iter().map(|call| {
         let sockets = match call {
-            Call::Accept => Sockets::Listening,
-            Call::Receive | Call::Send | Call::Connect => Sockets::Carrying,
-            Call::Poll | Call::Select => Sockets::Any,
+            WaitingCall::Accept => Sockets::Listening,
+            WaitingCall::Receive | WaitingCall::Send | WaitingCall::Connect => Sockets::Carrying,
+            WaitingCall::Poll | WaitingCall::Select => Sockets::Any,
         };
         (Evidence::WaitsIn(*call), sockets, Strength::Hidden)
     }));

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claims::Claims;
+use super::claims::KernelSocketReports;
 use super::signs::OpaqueRing;
 use super::visibility::Visibility;
 use crate::model::{Error, Evidence, HolderMethod, Protocol};
@@ -14,7 +14,7 @@ use crate::os::process::sys::process_ref::ProcessRef;
 use crate::os::{HolderSearch, Holders, Row, SocketHolder, UnreadProcesses, describe_error};
 
 /// A search for the holders of some rows.
-pub(in crate::os) struct State<'a> {
+pub(in crate::os) struct HolderSearchState<'a> {
     /// The rows whose holders are wanted.
     pub(in crate::os) rows: &'a [&'a Row],
     /// The requested method.
@@ -43,16 +43,16 @@ pub(in crate::os) struct KernelReports {
     /// The Unix sockets with unread messages, by inode.
     pub(in crate::os) pending: Vec<u64>,
     /// The sockets that the kernel has opened itself.
-    pub(in crate::os) claims: Claims,
+    pub(in crate::os) claims: KernelSocketReports,
 }
 
-impl<'a> State<'a> {
+impl<'a> HolderSearchState<'a> {
     /// Returns the state before the first phase: every socket with an inode is missing.
-    pub(in crate::os) fn new(rows: &'a [&'a Row], request: HolderSearch) -> State<'a> {
+    pub(in crate::os) fn new(rows: &'a [&'a Row], request: HolderSearch) -> HolderSearchState<'a> {
         let mut missing: Vec<u64> = rows.iter().filter_map(|row| row.socket.inode).collect();
         missing.sort_unstable();
         missing.dedup();
-        State {
+        HolderSearchState {
             rows,
             request,
             missing,
@@ -97,7 +97,7 @@ impl<'a> State<'a> {
 
     /// Returns the holders of each row, and the explanation of those that have none.
     pub(in crate::os) fn finish(self) -> Holders {
-        let State { rows, missing, walk, method, visibility, .. } = self;
+        let HolderSearchState { rows, missing, walk, method, visibility, .. } = self;
         let failure = walk.failed.last().map(|(_, errno)| describe_error(&(*errno).into()));
         let gaps = visibility.gaps(failure, !missing.is_empty());
         let mut pids: Vec<u32> = visibility.refused.iter().map(|refused| refused.pid).collect();
@@ -174,7 +174,7 @@ mod tests {
     fn a_found_socket_is_missing_no_longer() {
         let (one, other) = (row(80, 7), row(81, 5));
         let rows = [&one, &other];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         assert_eq!(state.missing, [5, 7]);
         state.walk.found.push(descriptor(7, 1, 3));
         state.update_missing();

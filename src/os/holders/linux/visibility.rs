@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidates::other_listeners::OtherListeners;
 use super::candidates::{CandidatePool, CandidateRanking, UnreadableProcess, candidate};
 use super::claims;
-use super::claims::Claims;
+use super::claims::KernelSocketReports;
 use super::in_flight::{InFlight, Receiver, in_flight};
 use super::signs::{Signs, Suspects};
 use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
-    Reason, Socket, Text, Unseen,
+    Socket, Text, Unseen, UnseenReason,
 };
 use crate::os::descriptors::sys::Walk;
 use crate::os::linux_api::cgroup;
-use crate::os::linux_api::missing_rights::missing_rights;
+use crate::os::linux_api::missing_permissions::missing_permissions;
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::user_namespace::OverflowUid;
@@ -48,8 +48,8 @@ pub(in crate::os) struct Visibility {
     in_flight: BTreeMap<u64, InFlight>,
     /// Signs of processes that hold files without a descriptor; `None` if they were not searched for.
     pub(in crate::os) signs: Option<Signs>,
-    pub(in crate::os) claims: Claims,
-    other_claims: BTreeMap<Option<Text>, Claims>,
+    pub(in crate::os) claims: KernelSocketReports,
+    other_claims: BTreeMap<Option<Text>, KernelSocketReports>,
 }
 
 impl Visibility {
@@ -135,35 +135,43 @@ impl Visibility {
         let fixed = self.kernel(socket, Strength::Fixed);
         let possible = || [fixed.clone(), self.kernel(socket, Strength::Possible)].concat();
         let explained = |reason, help: Option<Help>, candidates| {
-            let kernel =
-                if matches!(reason, Reason::Exited | Reason::InFlight) { vec![] } else { possible() };
+            let kernel = if matches!(reason, UnseenReason::Exited | UnseenReason::InFlight) {
+                vec![]
+            } else {
+                possible()
+            };
             Some(Unseen { reason, help, candidates, kernel })
         };
         if self.closed.binary_search(&inode).is_ok() {
-            return explained(Reason::Exited, Some(Help::HolderEnded), vec![]);
+            return explained(UnseenReason::Exited, Some(Help::HolderEnded), vec![]);
         }
         if !reported.is_empty() {
-            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: reported });
+            return Some(Unseen {
+                reason: UnseenReason::Kernel,
+                help: None,
+                candidates: vec![],
+                kernel: reported,
+            });
         }
         let Suspects { candidates: mut suspects, strong } = self.suspects(row);
         match self.in_flight.get(&inode) {
             // It is unknown which of the two holds it.
             Some(_) if strong => {
                 suspects.extend(self.receivers_of(row));
-                return explained(Reason::Unknown, None, suspects);
+                return explained(UnseenReason::Unknown, None, suspects);
             }
-            None if strong => return explained(Reason::Unknown, None, suspects),
+            None if strong => return explained(UnseenReason::Unknown, None, suspects),
             Some(InFlight::All) => {
-                return explained(Reason::InFlight, Some(Help::AfterMessage), self.receivers_of(row));
+                return explained(UnseenReason::InFlight, Some(Help::AfterMessage), self.receivers_of(row));
             }
             Some(InFlight::Some) => {
-                return explained(Reason::Unknown, Some(Help::AfterMessages), self.receivers_of(row));
+                return explained(UnseenReason::Unknown, Some(Help::AfterMessages), self.receivers_of(row));
             }
             None => {}
         }
         if let Some(limit) = self.files_limit {
             let help = Help::TooManyFiles { limit };
-            return explained(Reason::Unknown, Some(help), vec![]);
+            return explained(UnseenReason::Unknown, Some(help), vec![]);
         }
         if !self.refused.is_empty() {
             let mut candidates = self.candidates(row);
@@ -171,20 +179,25 @@ impl Visibility {
             if candidates.first().is_none_or(|first| first.evidence != Evidence::Cgroup) {
                 candidates.splice(0..0, suspects);
             }
-            return explained(Reason::Permission, Some(help(socket)), candidates);
+            return explained(UnseenReason::Permission, Some(help(socket)), candidates);
         }
         if self.hidden {
-            return explained(Reason::HiddenProc, Some(help(socket)), self.members(row));
+            return explained(UnseenReason::HiddenProc, Some(help(socket)), self.members(row));
         }
         if self.namespaced {
-            return explained(Reason::PidNamespace, Some(Help::OutsidePidNamespace), vec![]);
+            return explained(UnseenReason::PidNamespace, Some(Help::OutsidePidNamespace), vec![]);
         }
         if self.failed > 0 {
-            return explained(Reason::Unknown, None, vec![]);
+            return explained(UnseenReason::Unknown, None, vec![]);
         }
         // Every descriptor table was read, twice, and the socket is still there.
         if !fixed.is_empty() && suspects.is_empty() && self.without_system_calls() == 0 {
-            return Some(Unseen { reason: Reason::Kernel, help: None, candidates: vec![], kernel: fixed });
+            return Some(Unseen {
+                reason: UnseenReason::Kernel,
+                help: None,
+                candidates: vec![],
+                kernel: fixed,
+            });
         }
         let help = match &self.signs {
             _ if !suspects.is_empty() => None,
@@ -192,7 +205,7 @@ impl Visibility {
             Some(_) if self.without_system_calls() > 0 => Some(help(socket)),
             _ => Some(Help::KernelServices),
         };
-        explained(Reason::Unknown, help, suspects)
+        explained(UnseenReason::Unknown, help, suspects)
     }
 
     /// Returns the number of processes whose descriptors may be read, but not the system calls of their threads.
@@ -276,7 +289,7 @@ impl Visibility {
         }
         let (pool, unit) = self.pool(row);
         let explained = || Unseen {
-            reason: Reason::Permission,
+            reason: UnseenReason::Permission,
             help: Some(help(socket)),
             candidates: self.choice().candidates(row, &pool, unit),
             kernel: Vec::new(),
@@ -326,7 +339,7 @@ impl Visibility {
 
     pub(in crate::os) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let rights = || Help::Rights(missing_rights());
+        let rights = || Help::Rights(missing_permissions());
         let refused = self.refused.len();
         if refused > 0 {
             let detail = GapDetail::Descriptors(None);

@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use crate::model::Call;
+use crate::model::WaitingCall;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::thread_list::thread_ids;
 use crate::os::parse::linux::proc_fd::{number, socket_inode};
@@ -32,7 +32,7 @@ const LONGEST_CALL: u64 = 512;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::os) struct Waiting {
     /// The calls that wait on closed descriptors, each once.
-    pub(in crate::os) calls: BTreeSet<Call>,
+    pub(in crate::os) calls: BTreeSet<WaitingCall>,
     /// Whether the call of some thread may not be read.
     pub(in crate::os) refused: bool,
 }
@@ -71,15 +71,17 @@ struct Thread<'a> {
 
 impl Thread<'_> {
     /// Returns the call if it waits on a descriptor that is closed or has become another kind of file.
-    fn by_call(&self, bytes: &[u8], listening: &BTreeSet<u64>) -> Option<Call> {
+    fn by_call(&self, bytes: &[u8], listening: &BTreeSet<u64>) -> Option<WaitingCall> {
         let call = SystemCall::parse(bytes)?;
         match call.waits_on(&CALL_NUMBERS)? {
             WaitsOn::Descriptor(call, descriptor) => {
                 let left = match self.target(descriptor) {
                     DescriptorFile::Closed => true,
                     // If no connection can be accepted from it, the number has been reused.
-                    DescriptorFile::Socket(inode) => call == Call::Accept && !listening.contains(&inode),
-                    DescriptorFile::Other => call == Call::Accept,
+                    DescriptorFile::Socket(inode) => {
+                        call == WaitingCall::Accept && !listening.contains(&inode)
+                    }
+                    DescriptorFile::Other => call == WaitingCall::Accept,
                     DescriptorFile::Unknown => false,
                 };
                 (left && self.sleeps_as(call)).then_some(call)
@@ -98,7 +100,7 @@ impl Thread<'_> {
                     let descriptor = descriptor.and_then(|number| u32::try_from(number).ok());
                     descriptor.is_some_and(|number| self.target(number) == DescriptorFile::Closed)
                 };
-                polled.chunks_exact(8).any(closed).then_some(Call::Poll)
+                polled.chunks_exact(8).any(closed).then_some(WaitingCall::Poll)
             }
             WaitsOn::Select { sets, count } => {
                 let words = count.min(MOST_POLLED).div_ceil(usize::BITS as usize);
@@ -107,7 +109,7 @@ impl Thread<'_> {
                     let set = self.memory(set, size).unwrap_or_default();
                     bits(&set).any(|number| self.target(number) == DescriptorFile::Closed)
                 };
-                sets.into_iter().filter(|set| *set != 0).any(closed).then_some(Call::Select)
+                sets.into_iter().filter(|set| *set != 0).any(closed).then_some(WaitingCall::Select)
             }
         }
     }
@@ -119,7 +121,7 @@ impl Thread<'_> {
         &self,
         listening: &BTreeSet<u64>,
         sockets: &mut Option<BTreeSet<u64>>,
-    ) -> Option<Option<Call>> {
+    ) -> Option<Option<WaitingCall>> {
         let function = self.function()?;
         let Some(call) = wchan::call(&function) else { return Some(None) };
         // The threads of a process almost always share one table.
@@ -128,7 +130,7 @@ impl Thread<'_> {
             None => sockets.insert(self.sockets()?),
         };
         let has_one = match call {
-            Call::Accept => sockets.iter().any(|inode| listening.contains(inode)),
+            WaitingCall::Accept => sockets.iter().any(|inode| listening.contains(inode)),
             _ => !sockets.is_empty(),
         };
         Some((!has_one).then_some(call))
@@ -164,9 +166,9 @@ impl Thread<'_> {
 
     /// Returns whether the thread may sleep in this call of an internet or Unix socket. Kernels without symbols do not name
     /// the function: then it may.
-    fn sleeps_as(&self, call: Call) -> bool {
+    fn sleeps_as(&self, call: WaitingCall) -> bool {
         self.function().is_none_or(|function| match call {
-            Call::Accept => wchan::may_accept(&function),
+            WaitingCall::Accept => wchan::may_accept(&function),
             _ => true,
         })
     }

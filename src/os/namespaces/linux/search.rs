@@ -13,9 +13,9 @@ use super::{
     Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
     other_threads, own, sockets,
 };
-use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, Purpose, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Text};
 use crate::os::descriptors::sys::processes;
-use crate::os::linux_api::missing_rights;
+use crate::os::linux_api::missing_permissions;
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::proc_fd;
@@ -337,12 +337,12 @@ fn waiting_descriptors(place: TaskDescriptor) -> (u64, u64) {
 
 /// Returns what helps a user other than root.
 fn help() -> Option<Help> {
-    (!crate::os::privileged()).then_some(Help::Privileges(Purpose::SeeMany))
+    (!crate::os::privileged()).then_some(Help::Privileges(PrivilegePurpose::SeeMany))
 }
 
 /// Returns what helps if descriptor tables may not be read.
 fn help_with_descriptors() -> Help {
-    help().unwrap_or_else(|| Help::Rights(missing_rights::missing_rights()))
+    help().unwrap_or_else(|| Help::Rights(missing_permissions::missing_permissions()))
 }
 
 /// Returns the system's text for an error.

@@ -13,7 +13,7 @@ use rustix::thread::set_thread_res_uid;
 
 use super::search::{Search, gaps};
 use super::*;
-use crate::model::{GapKind, GapReason, Help, Purpose};
+use crate::model::{GapKind, GapReason, Help, PrivilegePurpose};
 use crate::os::TableRequest;
 use crate::os::linux_api::procfs;
 
@@ -174,7 +174,7 @@ fn without_rights_tables_are_read_through_a_process() {
     let own = own();
     let (namespaces, gaps) = as_nobody(|| others(&everything()));
     assert!(namespaces.iter().all(|namespace| namespace.inode.is_none_or(|inode| Some(inode) != own)));
-    assert!(gaps.iter().all(|gap| gap.help == Some(Help::Privileges(Purpose::SeeMany))), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.help == Some(Help::Privileges(PrivilegePurpose::SeeMany))), "{gaps:?}");
     let found = with_pid(namespaces, stage.pid());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].inode, None);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::netlink::{attributes, u16_at, u32_at, u64_at};
 use super::proc_net::tcp_state;
-use crate::model::{Family, Protocol, Queue, State};
+use crate::model::{AcceptQueue, Family, Protocol, State};
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -87,7 +87,7 @@ pub(in crate::os) struct InetDiagEntry {
     pub(in crate::os) interface: Option<u32>,
     /// Identifies this socket while the machine runs.
     pub(in crate::os) cookie: u64,
-    pub(in crate::os) queue: Option<Queue>,
+    pub(in crate::os) queue: Option<AcceptQueue>,
     pub(in crate::os) uid: u32,
     pub(in crate::os) inode: Option<u64>,
     pub(in crate::os) v6only: Option<bool>,
@@ -156,8 +156,8 @@ pub(in crate::os) fn parse(message: &[u8], protocol: Protocol) -> Option<InetDia
     let state = state_of(state, protocol);
     let (waiting, limit) = (u32_at(message, 56)?, u32_at(message, 60)?);
     let queue = match (protocol, state) {
-        (Protocol::Udp | Protocol::UdpLite, State::Bound) => Some(Queue { waiting, limit: None }),
-        (_, State::Listen) => Some(Queue { waiting, limit: Some(limit) }),
+        (Protocol::Udp | Protocol::UdpLite, State::Bound) => Some(AcceptQueue { waiting, limit: None }),
+        (_, State::Listen) => Some(AcceptQueue { waiting, limit: Some(limit) }),
         _ => None,
     };
     // Both directions are shut down: such a UDP socket receives nothing.
@@ -234,7 +234,7 @@ mod tests {
         let entry = parse(&bytes, Protocol::Tcp).unwrap();
         assert_eq!(entry.local, "[::]:10309".parse().unwrap());
         assert_eq!((entry.state, entry.peer, entry.interface), (State::Listen, None, Some(2)));
-        assert_eq!(entry.queue, Some(Queue { waiting: 3, limit: Some(128) }));
+        assert_eq!(entry.queue, Some(AcceptQueue { waiting: 3, limit: Some(128) }));
         assert_eq!((entry.uid, entry.inode, entry.cookie), (1000, Some(4711), 77));
         assert_eq!((entry.v6only, entry.cgroup), (Some(true), Some(5)));
     }

@@ -36,7 +36,7 @@ pub(in crate::os) enum Bound {
 
 /// A socket that the kernel has opened, or may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::os) struct Claim {
+pub(in crate::os) struct KernelSocketReport {
     pub(in crate::os) protocol: Protocol,
     /// `None` if the source does not report it.
     pub(in crate::os) port: Option<u16>,
@@ -47,7 +47,7 @@ pub(in crate::os) struct Claim {
     pub(in crate::os) kernel: KernelSocket,
 }
 
-impl Claim {
+impl KernelSocketReport {
     /// Returns whether this may be the socket.
     pub(in crate::os) fn matches(&self, socket: &Socket) -> bool {
         let interface = match &socket.endpoint {
@@ -77,8 +77,8 @@ pub(in crate::os) fn reported(
     port: u16,
     family: Option<Family>,
     kind: KernelSocketKind,
-) -> Claim {
-    Claim {
+) -> KernelSocketReport {
+    KernelSocketReport {
         protocol,
         port: Some(port),
         family,

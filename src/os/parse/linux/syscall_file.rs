@@ -3,7 +3,7 @@
 
 use std::ffi::c_long;
 
-use crate::model::Call;
+use crate::model::WaitingCall;
 
 /// The numbers of the system calls that can wait on a descriptor.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +40,9 @@ pub(in crate::os) struct SystemCall {
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::os) enum WaitsOn {
     /// One socket.
-    Descriptor(Call, u32),
+    Descriptor(WaitingCall, u32),
     /// One file of any kind.
-    File(Call, u32),
+    File(WaitingCall, u32),
     Poll {
         array: u64,
         count: usize,
@@ -78,22 +78,22 @@ impl SystemCall {
         let descriptor = || Some(first & 0xffff_ffff).and_then(|number| u32::try_from(number).ok());
         let is = |calls: &[c_long]| calls.contains(&self.number);
         if is(numbers.accept) {
-            return Some(WaitsOn::Descriptor(Call::Accept, descriptor()?));
+            return Some(WaitsOn::Descriptor(WaitingCall::Accept, descriptor()?));
         }
         if is(numbers.receive) {
-            return Some(WaitsOn::Descriptor(Call::Receive, descriptor()?));
+            return Some(WaitsOn::Descriptor(WaitingCall::Receive, descriptor()?));
         }
         if is(numbers.send) {
-            return Some(WaitsOn::Descriptor(Call::Send, descriptor()?));
+            return Some(WaitsOn::Descriptor(WaitingCall::Send, descriptor()?));
         }
         if is(numbers.connect) {
-            return Some(WaitsOn::Descriptor(Call::Connect, descriptor()?));
+            return Some(WaitsOn::Descriptor(WaitingCall::Connect, descriptor()?));
         }
         if is(numbers.read) {
-            return Some(WaitsOn::File(Call::Receive, descriptor()?));
+            return Some(WaitsOn::File(WaitingCall::Receive, descriptor()?));
         }
         if is(numbers.write) {
-            return Some(WaitsOn::File(Call::Send, descriptor()?));
+            return Some(WaitsOn::File(WaitingCall::Send, descriptor()?));
         }
         if is(numbers.poll) {
             let count = usize::try_from(second & 0xffff_ffff).ok().filter(|count| *count > 0)?;
@@ -134,17 +134,17 @@ mod tests {
     fn calls_and_what_they_wait_on() {
         let waits = |line: &[u8]| SystemCall::parse(line).and_then(|call| call.waits_on(&NUMBERS));
         let accept = line(242, "0x3 0x0 0x0 0x0 0x0 0x0");
-        assert_eq!(waits(&accept), Some(WaitsOn::Descriptor(Call::Accept, 3)));
+        assert_eq!(waits(&accept), Some(WaitsOn::Descriptor(WaitingCall::Accept, 3)));
         let receive = line(207, "0xffffffff00000007 0x1 0x9 0x0 0x0 0x0");
         assert_eq!(
             waits(&receive),
-            Some(WaitsOn::Descriptor(Call::Receive, 7)),
+            Some(WaitsOn::Descriptor(WaitingCall::Receive, 7)),
             "an int in a wider register"
         );
         let connect = line(203, "0x9 0x0 0x0 0x0 0x0 0x0");
-        assert_eq!(waits(&connect), Some(WaitsOn::Descriptor(Call::Connect, 9)));
+        assert_eq!(waits(&connect), Some(WaitsOn::Descriptor(WaitingCall::Connect, 9)));
         let write = line(64, "0x5 0x0 0x0 0x0 0x0 0x0");
-        assert_eq!(waits(&write), Some(WaitsOn::File(Call::Send, 5)));
+        assert_eq!(waits(&write), Some(WaitsOn::File(WaitingCall::Send, 5)));
         let poll = line(73, "0x7f00 0x2 0x0 0x0 0x8 0x0");
         assert_eq!(waits(&poll), Some(WaitsOn::Poll { array: 0x7f00, count: 2 }));
         let select = line(72, "0x4 0x7f00 0x0 0x0 0x0 0x0");

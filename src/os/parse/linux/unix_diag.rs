@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::netlink::{attributes, u32_at, u64_at};
-use crate::model::{Queue, State, Text};
+use crate::model::{AcceptQueue, State, Text};
 
 pub(in crate::os) const AF_UNIX: u8 = 1;
 pub(in crate::os) const SHOW_NAME: u32 = 0x01;
@@ -43,7 +43,7 @@ pub(in crate::os) struct UnixDiagEntry {
     pub(in crate::os) inode: u64,
     pub(in crate::os) cookie: u64,
     /// Of a listener: the waiting connections and their limit. Of other sockets: the waiting bytes.
-    pub(in crate::os) queue: Option<Queue>,
+    pub(in crate::os) queue: Option<AcceptQueue>,
     pub(in crate::os) uid: Option<u32>,
     /// The file it is bound to.
     pub(in crate::os) file: Option<SocketFile>,
@@ -72,7 +72,7 @@ pub(in crate::os) fn parse(message: &[u8]) -> Option<UnixDiagEntry> {
         UNIX_DIAG_NAME => entry.path = name(value),
         UNIX_DIAG_RQLEN => {
             entry.queue = u32_at(value, 0)
-                .map(|waiting| Queue { waiting, limit: u32_at(value, 4).filter(|_| state == LISTEN) });
+                .map(|waiting| AcceptQueue { waiting, limit: u32_at(value, 4).filter(|_| state == LISTEN) });
         }
         // The inode number first, in 32 bits; then the device as the kernel itself writes it.
         UNIX_DIAG_VFS => {
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!((entry.inode, entry.state), (99, State::Listen));
         assert_eq!(entry.path, Some("/x".into()));
         assert_eq!(entry.file, Some(SocketFile { device: 0x0fe0_0001, inode: 4711 }));
-        assert_eq!(entry.queue, Some(Queue { waiting: 2, limit: Some(128) }));
+        assert_eq!(entry.queue, Some(AcceptQueue { waiting: 2, limit: Some(128) }));
     }
 
     #[test]

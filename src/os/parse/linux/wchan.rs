@@ -1,12 +1,12 @@
 //! /proc/PID/task/TID/wchan (proc_pid_wchan(5)): the kernel function in which a thread sleeps. Pure.
 
-use crate::model::Call;
+use crate::model::WaitingCall;
 
 /// Returns the call on an internet or Unix socket that sleeps in this function and in no other call.
-pub(in crate::os) fn call(function: &[u8]) -> Option<Call> {
+pub(in crate::os) fn call(function: &[u8]) -> Option<WaitingCall> {
     match function {
-        name if name.starts_with(b"inet_csk_accept") => Some(Call::Accept),
-        name if name.starts_with(b"__skb_wait_for_more_packets") => Some(Call::Receive),
+        name if name.starts_with(b"inet_csk_accept") => Some(WaitingCall::Accept),
+        name if name.starts_with(b"__skb_wait_for_more_packets") => Some(WaitingCall::Receive),
         _ => None,
     }
 }
@@ -29,8 +29,8 @@ mod tests {
 
     #[test]
     fn functions_of_sockets() {
-        assert_eq!(call(b"inet_csk_accept"), Some(Call::Accept));
-        assert_eq!(call(b"__skb_wait_for_more_packets"), Some(Call::Receive));
+        assert_eq!(call(b"inet_csk_accept"), Some(WaitingCall::Accept));
+        assert_eq!(call(b"__skb_wait_for_more_packets"), Some(WaitingCall::Receive));
         assert_eq!(call(b"unix_stream_read_generic"), None);
         assert!(may_accept(b"inet_csk_accept") && may_accept(b"__skb_wait_for_more_packets"));
         assert!(waits_on_socket(b"sk_stream_wait_memory") && !waits_on_socket(b"inet"));

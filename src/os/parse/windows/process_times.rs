@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Candidate, Evidence, Help, Reason, Text, Unseen};
+use crate::model::{Candidate, Evidence, Help, Text, Unseen, UnseenReason};
 
 /// A process in the system's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(in crate::os) fn without_process(
     let help = Help::InheritedHandle { pid, later: later.as_ref().map(|later| later.name.clone()) };
     candidates.extend(later);
     candidates.sort_by_key(|candidate| candidate.pid);
-    Unseen { reason: Reason::Exited, help: Some(help), candidates, kernel: Vec::new() }
+    Unseen { reason: UnseenReason::Exited, help: Some(help), candidates, kernel: Vec::new() }
 }
 
 /// Returns the pids of all ancestors of these processes that are in the list.
@@ -168,7 +168,7 @@ mod tests {
         );
         assert!(unseen.candidates.iter().all(|candidate| candidate.evidence == Evidence::Child));
         assert!(unseen.help.unwrap().to_string().contains("pid 50"));
-        assert_eq!(unseen.reason, Reason::Exited);
+        assert_eq!(unseen.reason, UnseenReason::Exited);
         assert_eq!(pids(&without_process(51, None, None, &processes, life)), [] as [u32; 0]);
     }
 

@@ -123,7 +123,7 @@ mod tests {
     use std::net::Ipv6Addr;
 
     use super::*;
-    use crate::model::{Queue, State};
+    use crate::model::{AcceptQueue, State};
     use proptest::prelude::*;
 
     /// Writes fields at their places.
@@ -215,7 +215,7 @@ mod tests {
         let entry = one(&Written::new("127.0.0.1", 10309, Some(1)));
         assert_eq!(entry.socket.endpoint.to_string(), "127.0.0.1:10309");
         assert_eq!((entry.socket.state, entry.socket.peer), (State::Listen, None));
-        assert_eq!(entry.socket.queue, Some(Queue { waiting: 3, limit: Some(128) }));
+        assert_eq!(entry.socket.queue, Some(AcceptQueue { waiting: 3, limit: Some(128) }));
         assert_eq!((entry.socket.uid, entry.last_users), (Some(501), Some([4121, 4120])));
         assert_eq!((entry.generation, entry.open, entry.scope), (7, true, None));
     }
@@ -260,7 +260,7 @@ mod tests {
         let mut written = Written::new("0.0.0.0", 5353, None);
         let socket = one(&written).socket;
         assert_eq!((socket.protocol, socket.state), (Protocol::Udp, State::Bound));
-        assert_eq!(socket.queue, Some(Queue { waiting: 9, limit: None }));
+        assert_eq!(socket.queue, Some(AcceptQueue { waiting: 9, limit: None }));
         written.peer = ("::10.0.0.2".parse().unwrap(), 53);
         let socket = one(&written).socket;
         assert_eq!((socket.state, socket.queue), (State::Established, None));

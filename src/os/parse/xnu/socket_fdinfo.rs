@@ -40,7 +40,7 @@ pub(in crate::os) fn parse(bytes: &[u8]) -> Option<PcbEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Queue, State};
+    use crate::model::{AcceptQueue, State};
     use proptest::prelude::*;
 
     fn socket(kind: u32, protocol: u32, state: u32) -> Vec<u8> {
@@ -61,7 +61,7 @@ mod tests {
         let entry = parse(&socket(SOCKINFO_TCP, 6, 1)).unwrap();
         assert_eq!(entry.socket.endpoint.to_string(), "127.0.0.1:10309");
         assert_eq!((entry.socket.protocol, entry.socket.state), (Protocol::Tcp, State::Listen));
-        assert_eq!(entry.socket.queue, Some(Queue { waiting: 3, limit: Some(128) }));
+        assert_eq!(entry.socket.queue, Some(AcceptQueue { waiting: 3, limit: Some(128) }));
         assert_eq!((entry.generation, entry.open), (77, true));
         let mut connected = socket(SOCKINFO_TCP, 6, 4);
         connected[264..266].copy_from_slice(&80_u16.to_be_bytes());
@@ -73,7 +73,7 @@ mod tests {
     fn a_datagram_socket() {
         let entry = parse(&socket(SOCKINFO_IN, 17, 1)).unwrap();
         assert_eq!((entry.socket.protocol, entry.socket.state), (Protocol::Udp, State::Bound));
-        assert_eq!(entry.socket.queue, Some(Queue { waiting: 9, limit: None }));
+        assert_eq!(entry.socket.queue, Some(AcceptQueue { waiting: 9, limit: None }));
     }
 
     #[test]

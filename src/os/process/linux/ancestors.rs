@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Container, Parent, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
+use crate::model::{Ancestor, Container, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::parse::linux::cgroup_file;
@@ -20,7 +20,7 @@ const LONGEST_COMMAND: u64 = 4096;
 /// Adds the ancestors of processes and the nearest supervisor among them. Each process comes with its parent's pid.
 /// `whole` asks for every ancestor; without it those beyond the supervisor are not read.
 pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole: bool) {
-    let mut known: BTreeMap<u32, Option<Ancestor>> = BTreeMap::new();
+    let mut known: BTreeMap<u32, Option<AncestorStat>> = BTreeMap::new();
     for process in processes.values_mut() {
         let Some(parent) = process.parents.pop().map(|parent| parent.pid) else { continue };
         let start = process.id.start.unwrap_or(u64::MAX);
@@ -28,14 +28,14 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
         let mut seen = vec![process.id.pid];
         while seen.len() <= LONGEST_ANCESTRY && !seen.contains(&child.parent) {
             let pid = child.parent;
-            let Some(ancestor) = known.entry(pid).or_insert_with(|| Ancestor::read(pid)) else { break };
+            let Some(ancestor) = known.entry(pid).or_insert_with(|| AncestorStat::read(pid)) else { break };
             // One that began after its child is another process with the parent's pid.
             if ancestor.stat.start > child.start {
                 break;
             }
             seen.push(pid);
             if whole || process.parents.is_empty() {
-                process.parents.push(Parent { pid, name: ancestor.name.clone() });
+                process.parents.push(Ancestor { pid, name: ancestor.name.clone() });
             }
             if let (None, Some(kind)) = (&process.supervisor, &ancestor.kind) {
                 let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
@@ -80,7 +80,7 @@ struct ParentLink {
     terminal: Option<u64>,
 }
 
-struct Ancestor {
+struct AncestorStat {
     stat: Stat,
     name: Text,
     kind: Option<SupervisorKind>,
@@ -92,8 +92,8 @@ struct Ancestor {
     cgroups: Vec<u8>,
 }
 
-impl Ancestor {
-    fn read(pid: u32) -> Option<Ancestor> {
+impl AncestorStat {
+    fn read(pid: u32) -> Option<AncestorStat> {
         if pid == 0 {
             return None;
         }
@@ -112,7 +112,7 @@ impl Ancestor {
             container = container_starters::runs(&stat.name, &command(), procfs::effective_uid(pid));
             cgroups = file(pid, "cgroup", LONGEST_COMMAND).unwrap_or_default();
         }
-        Some(Ancestor { stat, name, kind, service, container, cgroups })
+        Some(AncestorStat { stat, name, kind, service, container, cgroups })
     }
 
     /// Returns whether a unit is among its own cgroups.
@@ -152,8 +152,8 @@ fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
 }
 
 /// Returns only the parent's pid, from which [`add_ancestors`] continues.
-pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Parent> {
-    vec![Parent { pid: stat.parent, name: Text::default() }]
+pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Ancestor> {
+    vec![Ancestor { pid: stat.parent, name: Text::default() }]
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
         process.id.start = Some(0);
         assert_eq!(completed(process, true).parents, []);
         let mut process = own();
-        process.parents = vec![Parent { pid: 0, name: Text::default() }];
+        process.parents = vec![Ancestor { pid: 0, name: Text::default() }];
         assert_eq!(completed(process, true).parents, []);
     }
 }

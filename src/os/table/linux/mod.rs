@@ -16,8 +16,8 @@ pub(super) use verified_netstat2::{netstat2_row, netstat2_sockets};
 
 use super::netstat2;
 use crate::model::{
-    Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket,
-    State, TableRead, TableSource, Text, UnlistedBound,
+    Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Protocol,
+    Socket, State, TableRead, TableSource, Text, UnlistedBound,
 };
 use crate::os::linux_api::inet_diag::States;
 use crate::os::linux_api::netlink::NetlinkError;
@@ -358,7 +358,7 @@ fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
         whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Threads, without_thread, detail, help));
     }
     if shut > 0 {
-        let (detail, help) = (GapDetail::NamespacesNotEntered, Help::Privileges(Purpose::Enter));
+        let (detail, help) = (GapDetail::NamespacesNotEntered, Help::Privileges(PrivilegePurpose::Enter));
         whole.gaps.push(Gap::new(GapKind::Namespaces, GapReason::Permission, shut, detail, help));
     }
 }

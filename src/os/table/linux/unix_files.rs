@@ -18,8 +18,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::{procfs, unix_diag};
 use crate::model::target::is_same_path;
 use crate::model::{
-    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, PathContent, PathTarget, Purpose, Socket, Text,
-    UnixPath,
+    Endpoint, Gap, GapDetail, GapKind, GapReason, Help, PathContent, PathTarget, PrivilegePurpose, Socket,
+    Text, UnixPath,
 };
 use crate::os::files::sys::Files;
 use crate::os::files::sys::file_child::Operation;
@@ -82,7 +82,7 @@ pub(in crate::os) fn find_unix_paths(paths: &[Text], request: &TableRequest, who
                 whole.complete = false;
                 let detail = GapDetail::Path { path: path.clone(), error: why.as_str().into() };
                 let helps = reason == GapReason::Permission && !crate::os::privileged();
-                let help = helps.then_some(Help::Privileges(Purpose::SeeOne));
+                let help = helps.then_some(Help::Privileges(PrivilegePurpose::SeeOne));
                 whole.gaps.push(Gap::new(GapKind::Paths, reason, 1, detail, help));
                 PathContent::Unknown
             }
@@ -162,7 +162,7 @@ fn find_socket(
     }
     whole.complete = false;
     let detail = GapDetail::PathOfUnknownSocket(path.clone());
-    let help = (!crate::os::privileged()).then_some(Help::Privileges(Purpose::SeeOne));
+    let help = (!crate::os::privileged()).then_some(Help::Privileges(PrivilegePurpose::SeeOne));
     whole.gaps.push(Gap::new(GapKind::Paths, GapReason::Namespace, 1, detail, help));
     whole.gaps.extend(others.gaps);
     PathContent::Unknown

@@ -8,7 +8,8 @@ pub(super) use super::unsupported::{detail, find_unix_paths};
 use nix::net::if_::if_indextoname;
 
 use crate::model::{
-    Endpoint, Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Purpose, Socket, Text,
+    Endpoint, Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Protocol, Socket,
+    Text,
 };
 use crate::os::descriptors::sys as descriptors;
 use crate::os::descriptors::sys::SocketDescriptor;
@@ -95,7 +96,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
     Ok(whole)
 }
 
-const HELP: Help = Help::Privileges(Purpose::SeeMany);
+const HELP: Help = Help::Privileges(PrivilegePurpose::SeeMany);
 
 fn wanted(request: &TableRequest) -> impl Iterator<Item = Protocol> {
     let wanted = [(request.tcp, Protocol::Tcp), (request.udp, Protocol::Udp)];

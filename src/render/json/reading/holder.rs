@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{InvalidValue, file_change, plain, text, text_option, unknown_user};
 use crate::model::{
-    Condition, Container, Evidence, Freezer, FreezerScope, GitHead, Holder, Parent, Process, ProcessId,
+    Ancestor, Condition, Container, Evidence, Freezer, FreezerScope, GitHead, Holder, Process, ProcessId,
     Project, Service, Supervisor, Text,
 };
 use crate::render::json::{ConditionJson, FreezerJson, HolderJson, ParentJson, ProjectJson, SupervisorJson};
@@ -38,7 +38,7 @@ impl TryFrom<HolderJson> for Holder {
             user: plain(&json.user),
             unknown_user: unknown_user(&json.user_unknown, "holders.user_unknown")?,
             started_at: json.started_at,
-            parents: json.parents.into_iter().map(Parent::try_from).collect::<Result<_, _>>()?,
+            parents: json.parents.into_iter().map(Ancestor::try_from).collect::<Result<_, _>>()?,
             supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
             service: json.service.map(Service::from),
             container: json.container.map(Container::from),
@@ -49,12 +49,12 @@ impl TryFrom<HolderJson> for Holder {
     }
 }
 
-impl TryFrom<ParentJson> for Parent {
+impl TryFrom<ParentJson> for Ancestor {
     type Error = InvalidValue;
 
     fn try_from(json: ParentJson) -> Result<Self, InvalidValue> {
         let name = text(&json.name, json.name_bytes.as_ref(), "holders.parents.name_bytes")?;
-        Ok(Parent { pid: json.pid, name })
+        Ok(Ancestor { pid: json.pid, name })
     }
 }
 
@@ -62,7 +62,7 @@ impl TryFrom<ConditionJson> for Condition {
     type Error = InvalidValue;
 
     fn try_from(json: ConditionJson) -> Result<Self, InvalidValue> {
-        let parent = |parent: Option<ParentJson>| parent.map(Parent::try_from).transpose();
+        let parent = |parent: Option<ParentJson>| parent.map(Ancestor::try_from).transpose();
         match (json.state.as_str(), json.freezer) {
             ("stopped", _) => Ok(Condition::Stopped { shell: parent(json.shell)? }),
             ("traced", _) => Ok(Condition::Traced { tracer: parent(json.tracer)? }),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Facts;
+use super::PublicFacts;
 use crate::model::{Family, Protocol};
 use crate::os::linux_api::cgroup;
 use crate::os::linux_api::inet_diag;
@@ -36,7 +36,7 @@ impl OtherListeners {
     }
 
     /// Returns whether a process of another listener has the same cgroup or user.
-    pub(super) fn includes(&self, facts: &Facts) -> bool {
+    pub(super) fn includes(&self, facts: &PublicFacts) -> bool {
         facts.cgroup.as_ref().is_some_and(|path| self.cgroups.contains(path))
             || facts.uids.iter().any(|uid| self.users.contains(uid))
     }

@@ -9,12 +9,12 @@ use rustix::net::netlink::GENERIC;
 
 use crate::model::{KernelSocketKind, Protocol};
 use crate::os::linux_api::netlink::{ask, dump};
-use crate::os::parse::linux::kernel_sockets::Claim;
+use crate::os::parse::linux::kernel_sockets::KernelSocketReport;
 use crate::os::parse::linux::kernel_sockets::generic_message::{self, Message, family, read_message};
 use crate::os::parse::linux::kernel_sockets::link_message::Link;
 
 /// Returns the claims of every registered family.
-pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
+pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> Vec<KernelSocketReport> {
     let families = families();
     let mut claims = Vec::new();
     if protocols.contains(&Protocol::Udp) {
@@ -30,7 +30,7 @@ pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> V
         if let Some(id) = families.get(name).filter(|_| protocols.contains(&protocol)) {
             // Without CAP_NET_ADMIN the kernel does not report L2TP's tunnels.
             claims.extend(
-                collect_dump(*id, command, &[], |bytes, claims: &mut Vec<Claim>| {
+                collect_dump(*id, command, &[], |bytes, claims: &mut Vec<KernelSocketReport>| {
                     claims.extend(read_message(message, bytes));
                 })
                 .unwrap_or_default(),
@@ -49,14 +49,14 @@ pub(in crate::os) fn claims(links: &[Link], protocols: &BTreeSet<Protocol>) -> V
 }
 
 /// Returns the claims of WireGuard's interfaces only.
-pub(in crate::os) fn wireguard_claims(links: &[Link]) -> Vec<Claim> {
+pub(in crate::os) fn wireguard_claims(links: &[Link]) -> Vec<KernelSocketReport> {
     match links.iter().any(|link| link.kind == KernelSocketKind::Wireguard && link.up) {
         true => wireguards(links, &families()),
         false => Vec::new(),
     }
 }
 
-fn wireguards(links: &[Link], families: &BTreeMap<Vec<u8>, u16>) -> Vec<Claim> {
+fn wireguards(links: &[Link], families: &BTreeMap<Vec<u8>, u16>) -> Vec<KernelSocketReport> {
     let interfaces = links.iter().filter(|link| link.kind == KernelSocketKind::Wireguard && link.up);
     let claim = |link: &Link| {
         let port = families.get(b"wireguard".as_slice()).and_then(|id| wireguard_port(*id, link.index));

@@ -9,12 +9,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Claims, generic, links};
+use super::{KernelSocketReports, generic, links};
 use crate::model::{KernelSocketKind, Protocol, Socket, Text};
 use crate::os::linux_api::netlink::ask;
 use crate::os::namespaces::sys as namespace;
 use crate::os::parse::linux::kernel_sockets::link_message::Link;
-use crate::os::parse::linux::kernel_sockets::{Claim, Strength};
+use crate::os::parse::linux::kernel_sockets::{KernelSocketReport, Strength};
 use crate::os::parse::linux::rtnetlink::namespace_id;
 use crate::os::table::sys as table;
 use crate::os::{Reader, TableRequest};
@@ -24,7 +24,7 @@ use crate::os::{Reader, TableRequest};
 pub(in crate::os) fn claims(
     wanted: &BTreeSet<Option<Text>>,
     protocols: &BTreeSet<Protocol>,
-) -> BTreeMap<Option<Text>, Claims> {
+) -> BTreeMap<Option<Text>, KernelSocketReports> {
     let request = TableRequest {
         tcp: protocols.contains(&Protocol::Tcp),
         udp: protocols.contains(&Protocol::Udp),
@@ -47,14 +47,18 @@ pub(in crate::os) fn claims(
         let name = Some(namespace.name.clone());
         targets.extend(namespace.handle().filter(|_| wanted.contains(&name)).map(|entry| (name, entry)));
     }
-    let mut found: BTreeMap<Option<Text>, Claims> = BTreeMap::new();
+    let mut found: BTreeMap<Option<Text>, KernelSocketReports> = BTreeMap::new();
     for namespace in &namespaces {
         let name = Some(namespace.name.clone());
         let is_wanted = wanted.contains(&name);
         let others: Vec<&(Option<Text>, BorrowedFd<'_>)> =
             targets.iter().filter(|(target, _)| *target != name).collect();
-        let read = namespace::inside(namespace, || NamespaceClaims {
-            claims: if is_wanted { Claims::read(protocols) } else { Claims::default() },
+        let read = namespace::inside(namespace, || NamespaceReports {
+            claims: if is_wanted {
+                KernelSocketReports::read(protocols)
+            } else {
+                KernelSocketReports::default()
+            },
             moved: if request.udp { moved(&others) } else { Vec::new() },
         });
         let Ok(read) = read else { continue };
@@ -69,13 +73,13 @@ pub(in crate::os) fn claims(
     found
 }
 
-struct NamespaceClaims {
-    claims: Claims,
-    moved: Vec<(Option<Text>, Claim)>,
+struct NamespaceReports {
+    claims: KernelSocketReports,
+    moved: Vec<(Option<Text>, KernelSocketReport)>,
 }
 
 /// Returns the sockets in these namespaces that belong to interfaces in this thread's namespace.
-fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Claim)> {
+fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, KernelSocketReport)> {
     let links = links();
     let mut moved = Vec::new();
     for (target, entry) in targets {

@@ -16,7 +16,7 @@ use crate::os::parse::linux::kernel_sockets::rpcbind_reply::{LAST_FRAGMENT, frag
 use crate::os::parse::linux::kernel_sockets::service_files::{
     RdmaDevice, children_pids, ksmbd_stats, nfsd_portlist, number, rdma_device, rxrpc_locals,
 };
-use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket, reported};
+use crate::os::parse::linux::kernel_sockets::{Bound, KernelSocketReport, Strength, kernel_socket, reported};
 use crate::os::parse::linux::mountinfo::has_nfs_4_0;
 
 /// The port of RoCE v2 (ROCE_V2_UDP_DPORT of the kernel's rdma/ib_verbs.h).
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 /// The most bytes of a list of registrations. One registration takes about 80.
 const LONGEST_LIST: usize = 1 << 18;
 
-pub(in crate::os) fn claims(protocols: &BTreeSet<Protocol>) -> Vec<Claim> {
+pub(in crate::os) fn claims(protocols: &BTreeSet<Protocol>) -> Vec<KernelSocketReport> {
     // A service of the whole machine has its sockets in the first network namespace.
     let first = namespace::is_own(1) == Some(true);
     let mut claims = Vec::new();
@@ -56,7 +56,7 @@ fn read(path: &str) -> Option<Vec<u8>> {
 }
 
 /// Returns the port of SCTP over UDP (RFC 6951), Linux 5.11. The file is that of the opening thread's namespace.
-fn sctp() -> Option<Claim> {
+fn sctp() -> Option<KernelSocketReport> {
     let port = number(&read("/proc/sys/net/sctp/udp_port")?).filter(|port| *port > 0)?;
     Some(reported(Protocol::Udp, port, None, KernelSocketKind::Sctp))
 }
@@ -64,11 +64,11 @@ fn sctp() -> Option<Claim> {
 /// Returns the ports of soft RoCE. Up to Linux 6.12 its sockets are in the first namespace whatever the device's, and
 /// stay until the module is unloaded; in 7.3 they are in that of the network interface, and end with the last device
 /// (both observed).
-fn rxe(first: bool) -> Vec<Claim> {
+fn rxe(first: bool) -> Vec<KernelSocketReport> {
     if !std::fs::exists("/sys/module/rdma_rxe").unwrap_or(false) {
         return Vec::new();
     }
-    let claim = |device: Option<Text>, strength| Claim {
+    let claim = |device: Option<Text>, strength| KernelSocketReport {
         strength,
         kernel: KernelSocket { interface: device, ..kernel_socket(KernelSocketKind::Rxe) },
         ..reported(Protocol::Udp, ROCE_PORT, None, KernelSocketKind::Rxe)
@@ -116,7 +116,7 @@ fn is_rxe(name: &Text) -> bool {
 
 /// Returns the ports of the NFS lock manager. They are in two files if an administrator chose them, and otherwise
 /// registered with rpcbind. A lock manager that is a process registers the same, so the kernel's must be running.
-fn lockd() -> Vec<Claim> {
+fn lockd() -> Vec<KernelSocketReport> {
     if !std::fs::exists("/proc/sys/fs/nfs").unwrap_or(false) || !kernel_thread_runs(b"lockd") {
         return Vec::new();
     }
@@ -124,7 +124,8 @@ fn lockd() -> Vec<Claim> {
         let port = number(&read(path)?).filter(|port| *port > 0)?;
         Some(reported(protocol, port, None, KernelSocketKind::Lockd))
     };
-    let mut claims: Vec<Claim> = chosen("/proc/sys/fs/nfs/nlm_tcpport", Protocol::Tcp).into_iter().collect();
+    let mut claims: Vec<KernelSocketReport> =
+        chosen("/proc/sys/fs/nfs/nlm_tcpport", Protocol::Tcp).into_iter().collect();
     claims.extend(chosen("/proc/sys/fs/nfs/nlm_udpport", Protocol::Udp));
     if let Ok(registered) = ask_rpcbind() {
         claims.extend(lock_manager(&registered));
@@ -133,14 +134,14 @@ fn lockd() -> Vec<Claim> {
 }
 
 /// Returns the port of the callback service of NFS 4.0 mounts. Only an administrator's choice of its port is reported.
-fn nfs_callback() -> Option<Claim> {
+fn nfs_callback() -> Option<KernelSocketReport> {
     let mounts = read("/proc/thread-self/mountinfo")?;
     if !has_nfs_4_0(&mounts) {
         return None;
     }
     let port = read("/sys/module/nfs/parameters/callback_tcpport").and_then(|bytes| number(&bytes));
     let port = port.filter(|port| *port > 0);
-    Some(Claim {
+    Some(KernelSocketReport {
         protocol: Protocol::Tcp,
         port,
         family: None,

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use crate::model::{Error, Family, Protocol};
 use crate::os::Row;
 use crate::os::table_request::InetTable;
 
 /// Reads the tables of the missing sockets again, and removes those from `missing` that are gone.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     let closed = closed(state.rows, &state.missing);
     state.missing.retain(|inode| closed.binary_search(inode).is_err());
     state.visibility.closed.extend(closed);
@@ -53,7 +53,7 @@ mod tests {
         let mut other = row(2, u64::MAX - 1);
         other.socket.namespace = Some("other".into());
         let rows = [&gone, &open, &other];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         search(&mut state).unwrap();
         assert_eq!(state.visibility.closed, [u64::MAX]);
         assert!(state.is_missing(&open) && state.is_missing(&other) && !state.is_missing(&gone));
@@ -63,7 +63,7 @@ mod tests {
     fn nothing_is_closed_when_nothing_is_missing() {
         let gone = row(1, u64::MAX);
         let rows = [&gone];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         state.missing.clear();
         search(&mut state).unwrap();
         assert!(state.visibility.closed.is_empty());

@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use super::super::bpf;
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use super::thread_tables;
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
 use crate::os::descriptors::sys::{Walk, probe_access, walk, walk_among};
@@ -14,7 +14,7 @@ use crate::os::{HolderSearch, Row, threads};
 const WORTH_A_PROGRAM: u64 = 1000;
 
 /// Reads the descriptor tables by the requested method, or by the faster one.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     // If even the first process refuses access, some socket will remain unexplained: the questions about it are asked
     // while the tables are read.
     let ahead = state.request != HolderSearch::Walk
@@ -119,7 +119,7 @@ mod tests {
     fn a_socket_of_this_process_is_found() {
         let (_listener, row) = listener();
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         search(&mut state).unwrap();
         state.update_missing();
         assert!(state.missing.is_empty());
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn no_process_is_read_for_rows_without_a_socket() {
-        let mut state = State::new(&[], HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&[], HolderSearch::Walk);
         search(&mut state).unwrap();
         assert!(state.walk.pids.is_empty() && state.walk.found.is_empty());
     }

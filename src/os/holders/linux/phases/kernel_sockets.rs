@@ -1,11 +1,11 @@
 //! Sockets that the kernel opens itself: no process has them.
 
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use crate::model::Error;
 use crate::os::Row;
 
 /// Finds the missing sockets that the kernel has opened itself, here and in other network namespaces.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     if let Some(reports) = &mut state.reports {
         state.visibility.claims = std::mem::take(&mut reports.claims);
     }
@@ -18,18 +18,18 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::super::super::claims::Claims;
+    use super::super::super::claims::KernelSocketReports;
     use super::super::super::state::KernelReports;
     use super::super::super::state::test_rows::row;
     use super::*;
     use crate::model::{KernelSocketKind, Protocol};
     use crate::os::HolderSearch;
-    use crate::os::parse::linux::kernel_sockets::{Bound, Claim, Strength, kernel_socket};
+    use crate::os::parse::linux::kernel_sockets::{Bound, KernelSocketReport, Strength, kernel_socket};
 
     #[test]
     fn a_missing_socket_that_the_kernel_reports_is_the_kernels() {
         let row = row(2049, u64::MAX);
-        let claim = Claim {
+        let claim = KernelSocketReport {
             protocol: Protocol::Tcp,
             port: Some(2049),
             family: None,
@@ -38,8 +38,8 @@ mod tests {
             kernel: kernel_socket(KernelSocketKind::Nfsd),
         };
         let rows = [&row];
-        let mut searched = State::new(&rows, HolderSearch::Walk);
-        searched.reports = Some(KernelReports { pending: vec![7], claims: Claims(vec![claim]) });
+        let mut searched = HolderSearchState::new(&rows, HolderSearch::Walk);
+        searched.reports = Some(KernelReports { pending: vec![7], claims: KernelSocketReports(vec![claim]) });
         search(&mut searched).unwrap();
         assert!(searched.visibility.is_kernel_socket(&row.socket));
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Sockets that were passed on while the tables were read: a process may have received one after its own table was read
 //! from a process whose table had not been read yet.
 
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use super::closed_sockets;
 use crate::model::{Error, HolderMethod};
 use crate::os::Row;
@@ -11,7 +11,7 @@ use crate::os::descriptors::sys::walk;
 const REPEATS: usize = 2;
 
 /// Walks through all processes again while a socket is missing that neither the kernel nor an unreadable process explains.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     for _ in 0..REPEATS {
         let visibility = &state.visibility;
         let is_unexplained =
@@ -39,7 +39,7 @@ mod tests {
     fn a_socket_that_the_first_walk_missed_is_found() {
         let (_listener, row) = listener();
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         search(&mut state).unwrap();
         assert!(state.missing.is_empty());
         assert_eq!(state.walk.found.first().map(|found| found.process.pid), Some(std::process::id()));
@@ -49,7 +49,7 @@ mod tests {
     fn nothing_is_read_when_nothing_is_missing() {
         let (_listener, row) = listener();
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         state.missing.clear();
         search(&mut state).unwrap();
         assert!(state.walk.found.is_empty());

@@ -2,12 +2,12 @@
 
 use super::super::bpf;
 use super::super::in_flight::receivers;
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use crate::model::Error;
 use crate::os::descriptors::sys::walk;
 
 /// Finds the processes that have unread messages with descriptors, and the missing sockets that may be among those.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     let pending = state.reports.take().unwrap_or_default().pending;
     let by_bpf = state.is_by_bpf();
     let holders = |wanted: &[u64]| match by_bpf {
@@ -31,7 +31,7 @@ mod tests {
     use super::super::super::state::KernelReports;
     use super::super::super::state::test_rows::{listener, row};
     use super::*;
-    use crate::model::Reason;
+    use crate::model::UnseenReason;
     use crate::os::HolderSearch;
 
     #[test]
@@ -48,12 +48,12 @@ mod tests {
         rustix::net::sendmsg(&sender, &bytes, &mut control, SendFlags::empty()).unwrap();
         drop(sent);
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         let pending = vec![rustix::fs::fstat(&receiver).unwrap().st_ino];
         state.reports = Some(KernelReports { pending, ..KernelReports::default() });
         search(&mut state).unwrap();
         let unseen = state.visibility.unseen(&row, &[]).unwrap();
-        assert_eq!(unseen.reason, Reason::InFlight);
+        assert_eq!(unseen.reason, UnseenReason::InFlight);
         assert_eq!(unseen.candidates.first().map(|candidate| candidate.pid), Some(std::process::id()));
     }
 
@@ -61,7 +61,7 @@ mod tests {
     fn nobody_receives_anything_without_unread_messages() {
         let row = row(80, u64::MAX);
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         search(&mut state).unwrap();
         assert!(state.visibility.receivers.is_empty());
     }

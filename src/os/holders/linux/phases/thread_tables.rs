@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::super::claims::Claims;
-use super::super::state::{KernelReports, State};
+use super::super::claims::KernelSocketReports;
+use super::super::state::{HolderSearchState, KernelReports};
 use crate::model::{Error, Protocol};
 use crate::os::descriptors::sys::{Walk, in_parallel, probe_access, search_table};
 use crate::os::linux_api::thread_list::{LINKS_OF_ONE_THREAD, share_descriptors, thread_ids};
@@ -16,7 +16,7 @@ use crate::os::threads;
 
 /// Searches the tables of single threads; after a BPF search, which has read them, finds out which processes refuse
 /// access. The kernel's reports are read at the same time, on a second thread.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     let protocols = state.protocols();
     let reports = || kernel_reports(&protocols);
     if !state.is_by_bpf() {
@@ -40,7 +40,10 @@ pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
 
 /// Reads what the kernel reports about sockets that are in no descriptor table.
 pub(in crate::os) fn kernel_reports(protocols: &BTreeSet<Protocol>) -> KernelReports {
-    KernelReports { pending: unix_diag::pending().unwrap_or_default(), claims: Claims::read(protocols) }
+    KernelReports {
+        pending: unix_diag::pending().unwrap_or_default(),
+        claims: KernelSocketReports::read(protocols),
+    }
 }
 
 /// Searches the descriptor tables that belong to single threads of these processes.
@@ -101,7 +104,7 @@ mod tests {
         });
         let row = received.recv().unwrap();
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         state.walk.pids = vec![std::process::id()];
         search(&mut state).unwrap();
         state.update_missing();
@@ -115,7 +118,7 @@ mod tests {
     fn a_bpf_search_lacks_only_the_processes_that_refuse() {
         let row = row(80, u64::MAX);
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Bpf);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Bpf);
         state.method = Some(crate::model::HolderMethod::Bpf);
         let probed = Walk { refused: vec![7], ..Walk::default() };
         state.access = Some(Ok(probed));

@@ -2,11 +2,11 @@
 //! searched for.
 
 use super::super::signs::read_signs;
-use super::super::state::State;
+use super::super::state::HolderSearchState;
 use crate::model::Error;
 
 /// Reads the signs of such processes, if there is a socket that they could explain.
-pub(in crate::os) fn search(state: &mut State<'_>) -> Result<(), Error> {
+pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
     if state.missing_rows().any(|row| state.visibility.may_be_without_descriptor(row)) {
         state.visibility.signs = Some(read_signs(&state.opaque_rings));
     }
@@ -25,11 +25,11 @@ mod tests {
         let mut row = row(80, u64::MAX);
         row.socket.uid = Some(rustix::process::geteuid().as_raw());
         let rows = [&row];
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         state.missing.clear();
         search(&mut state).unwrap();
         assert!(state.visibility.signs.is_none());
-        let mut state = State::new(&rows, HolderSearch::Walk);
+        let mut state = HolderSearchState::new(&rows, HolderSearch::Walk);
         search(&mut state).unwrap();
         assert!(state.visibility.signs.is_some());
     }

@@ -1,11 +1,11 @@
 //! The command that shows the holders of a socket.
 
 use crate::model::{Endpoint, Help, Protocol, ScanTarget, Socket, Target, Text};
-use crate::os::linux_api::missing_rights::missing_rights;
+use crate::os::linux_api::missing_permissions::missing_permissions;
 
 /// Returns the command that shows the holders of a socket, and the permission that is missing.
 pub(super) fn help(socket: &Socket) -> Help {
-    let missing = missing_rights();
+    let missing = missing_permissions();
     if crate::os::privileged() {
         return Help::Rights(missing);
     }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Bound, Claim, Strength, address, kernel_socket, text};
+use super::{Bound, KernelSocketReport, Strength, address, kernel_socket, text};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::parse::linux::netlink::{attributes, u16_at, u32_at};
 
@@ -27,7 +27,7 @@ pub(in crate::os) enum Message {
 }
 
 /// Reads the claims in one message.
-pub(in crate::os) fn read_message(message: Message, bytes: &[u8]) -> Vec<Claim> {
+pub(in crate::os) fn read_message(message: Message, bytes: &[u8]) -> Vec<KernelSocketReport> {
     let Some(bytes) = bytes.get(GENERIC_HEADER..) else { return Vec::new() };
     match message {
         Message::Fou => fou(bytes).into_iter().collect(),
@@ -63,7 +63,7 @@ pub(in crate::os) fn wireguard_port(bytes: &[u8]) -> Option<u16> {
 }
 
 /// Returns a receive port of foo-over-udp, or of GUE, which is the same with a header of its own.
-fn fou(bytes: &[u8]) -> Option<Claim> {
+fn fou(bytes: &[u8]) -> Option<KernelSocketReport> {
     const PORT: u16 = 1;
     const AF: u16 = 2;
     const TYPE: u16 = 4;
@@ -83,7 +83,7 @@ fn fou(bytes: &[u8]) -> Option<Claim> {
         AF_INET6 => Family::Ipv6,
         _ => return None,
     };
-    Some(Claim {
+    Some(KernelSocketReport {
         protocol: Protocol::Udp,
         port: Some(port?),
         family: Some(family),
@@ -94,7 +94,7 @@ fn fou(bytes: &[u8]) -> Option<Claim> {
 }
 
 /// Returns a tunnel of L2TP over UDP. Its socket was opened by the kernel, or by a process that passed it on.
-fn l2tp(bytes: &[u8]) -> Option<Claim> {
+fn l2tp(bytes: &[u8]) -> Option<KernelSocketReport> {
     const ENCAP_TYPE: u16 = 2;
     const CONN_ID: u16 = 9;
     const IP_SADDR: u16 = 24;
@@ -111,7 +111,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
         _ => {}
     });
     encapsulation.filter(|kind| *kind == ENCAP_UDP)?;
-    Some(Claim {
+    Some(KernelSocketReport {
         protocol: Protocol::Udp,
         port: Some(port?),
         family: None,
@@ -122,7 +122,7 @@ fn l2tp(bytes: &[u8]) -> Option<Claim> {
 }
 
 /// Returns the endpoints with a port, on which the path manager listens.
-fn mptcp(bytes: &[u8]) -> Vec<Claim> {
+fn mptcp(bytes: &[u8]) -> Vec<KernelSocketReport> {
     const ATTR_ADDR: u16 = 1;
     const ADDR_ID: u16 = 2;
     const ADDR_ADDR4: u16 = 3;
@@ -141,7 +141,7 @@ fn mptcp(bytes: &[u8]) -> Vec<Claim> {
             _ => {}
         });
         if let (Some(id), Some(port), Some(at)) = (id, port.filter(|port| *port > 0), at) {
-            claims.push(Claim {
+            claims.push(KernelSocketReport {
                 protocol: Protocol::Tcp,
                 port: Some(port),
                 family: None,
@@ -155,7 +155,7 @@ fn mptcp(bytes: &[u8]) -> Vec<Claim> {
 }
 
 /// Returns the listeners of this namespace's NFS server.
-fn nfsd(bytes: &[u8]) -> Vec<Claim> {
+fn nfsd(bytes: &[u8]) -> Vec<KernelSocketReport> {
     const SERVER_SOCK_ADDR: u16 = 1;
     const SOCK_ADDR: u16 = 1;
     const SOCK_TRANSPORT_NAME: u16 = 2;
@@ -177,7 +177,7 @@ fn nfsd(bytes: &[u8]) -> Vec<Claim> {
             _ => return,
         };
         if let Some(at) = at {
-            claims.push(Claim {
+            claims.push(KernelSocketReport {
                 protocol,
                 port: Some(at.port()),
                 family: Some(if at.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }),

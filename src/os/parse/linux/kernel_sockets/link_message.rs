@@ -1,6 +1,6 @@
 //! Network interfaces with sockets of their own, as rtnetlink reports them (linux/if_link.h).
 
-use super::{Bound, Claim, Strength, kernel_socket, text};
+use super::{Bound, KernelSocketReport, Strength, kernel_socket, text};
 use crate::model::{Family, KernelSocket, KernelSocketKind, Protocol, Text};
 use crate::os::parse::linux::netlink::{attributes, u16_at, u32_at};
 
@@ -104,9 +104,9 @@ fn kind_attributes(kind: &[u8], data: &[u8]) -> Option<KindAttributes> {
 
 impl Link {
     /// Returns the claims of its sockets.
-    pub(in crate::os) fn claims(&self) -> Vec<Claim> {
+    pub(in crate::os) fn claims(&self) -> Vec<KernelSocketReport> {
         let kernel = KernelSocket { interface: Some(self.name.clone()), ..kernel_socket(self.kind) };
-        let claim = |port, strength| Claim {
+        let claim = |port, strength| KernelSocketReport {
             protocol: Protocol::Udp,
             port,
             family: self.family,
@@ -126,8 +126,8 @@ impl Link {
 
     /// Returns the claim of a WireGuard interface with this port, which its own family of netlink reports. One that is
     /// up has a socket in each family, in the namespace in which it was created.
-    pub(in crate::os) fn wireguard_claim(&self, port: Option<u16>) -> Option<Claim> {
-        (port != Some(0)).then(|| Claim {
+    pub(in crate::os) fn wireguard_claim(&self, port: Option<u16>) -> Option<KernelSocketReport> {
+        (port != Some(0)).then(|| KernelSocketReport {
             protocol: Protocol::Udp,
             port,
             family: None,

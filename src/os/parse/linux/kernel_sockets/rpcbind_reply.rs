@@ -1,7 +1,7 @@
 //! The reply of rpcbind to a request for its registrations (RFC 1833, RPCBPROC_DUMP of version 4). Pure.
 
 use super::service_files::number;
-use super::{Claim, reported};
+use super::{KernelSocketReport, reported};
 use crate::model::{Family, KernelSocketKind, Protocol};
 
 /// The bit of a fragment's mark that the last fragment of a message has (RFC 5531, "Record Marking Standard").
@@ -15,7 +15,7 @@ pub(in crate::os) fn fragment(mark: &[u8]) -> Option<(usize, bool)> {
 }
 
 /// Reads the lock manager's registrations in rpcbind's answer: only those of root, because every user may register.
-pub(in crate::os) fn lock_manager(answer: &[u8]) -> Vec<Claim> {
+pub(in crate::os) fn lock_manager(answer: &[u8]) -> Vec<KernelSocketReport> {
     const LOCK_MANAGER: u32 = 100_021;
     let mut claims = Vec::new();
     // xid, reply, accepted, a verifier of no bytes, success.

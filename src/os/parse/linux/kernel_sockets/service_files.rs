@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Bound, Claim, reported, text};
+use super::{Bound, KernelSocketReport, reported, text};
 use crate::model::{Family, KernelSocketKind, Protocol, Text};
 use crate::os::parse::linux::netlink::{attributes, u32_at};
 
@@ -17,7 +17,7 @@ pub(in crate::os) fn children_pids(bytes: &[u8]) -> impl Iterator<Item = u32> {
 }
 
 /// Reads /proc/net/rxrpc/locals: `UDP   [::]:7001   11   1   0` after a line of headings.
-pub(in crate::os) fn rxrpc_locals(bytes: &[u8]) -> Vec<Claim> {
+pub(in crate::os) fn rxrpc_locals(bytes: &[u8]) -> Vec<KernelSocketReport> {
     let text = String::from_utf8_lossy(bytes);
     let claim = |line: &str| {
         let mut words = line.split_ascii_whitespace();
@@ -34,7 +34,7 @@ pub(in crate::os) fn rxrpc_locals(bytes: &[u8]) -> Vec<Claim> {
 }
 
 /// Reads the portlist of the NFS server's file system: `tcp 2049`, a line for each socket.
-pub(in crate::os) fn nfsd_portlist(bytes: &[u8]) -> Vec<Claim> {
+pub(in crate::os) fn nfsd_portlist(bytes: &[u8]) -> Vec<KernelSocketReport> {
     let text = String::from_utf8_lossy(bytes);
     let claim = |line: &str| {
         let (transport, port) = line.split_once(' ')?;
@@ -49,13 +49,13 @@ pub(in crate::os) fn nfsd_portlist(bytes: &[u8]) -> Vec<Claim> {
 }
 
 /// Reads ksmbd's stats: `2 running 445 0`, where the second number is the port. It has a socket for each interface.
-pub(in crate::os) fn ksmbd_stats(bytes: &[u8]) -> Option<Claim> {
+pub(in crate::os) fn ksmbd_stats(bytes: &[u8]) -> Option<KernelSocketReport> {
     let text = String::from_utf8_lossy(bytes);
     let mut words = text.split_ascii_whitespace().skip(1);
     words.next().filter(|state| *state == "running")?;
     let port = words.next()?.parse().ok().filter(|port| *port > 0)?;
     let claim = reported(Protocol::Tcp, port, None, KernelSocketKind::Ksmbd);
-    Some(Claim { bound: Bound::Interface, ..claim })
+    Some(KernelSocketReport { bound: Bound::Interface, ..claim })
 }
 
 /// A device of RDMA, or a port of one.

@@ -8,7 +8,7 @@ use crate::act::restart_sources::RestartSources;
 use crate::management::restart::sleeps;
 use crate::model::{Error, ProcessId};
 use crate::os;
-use crate::plan::{Action, Plan, PlanNote, Restart, RestartedBy};
+use crate::plan::{Action, Plan, PlanNote, Restart, RestartCause};
 
 /// How long a port has to stay free before it counts as free. Most restarts happen at once.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -50,7 +50,7 @@ pub(super) fn settled(plan: &Plan, tick: &mut dyn FnMut(Duration)) -> Result<Por
 /// Returns how much longer the shell loops that restart a holder sleep. Their `sleep` is a visible process.
 fn loop_sleeps(plan: &Plan) -> Option<Duration> {
     let restarting_process = |restart: &Restart| match (&restart.by, restart.delay) {
-        (RestartedBy::Process { id, .. }, None) => Some(*id),
+        (RestartCause::Process { id, .. }, None) => Some(*id),
         _ => None,
     };
     let loops: Vec<ProcessId> = plan.restarts.iter().filter_map(restarting_process).collect();
@@ -71,9 +71,11 @@ fn settle_time(plan: &Plan) -> Duration {
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
     let time_for = |restart: &Restart| match (&restart.by, restart.delay) {
         // A socket unit starts the service when a peer connects, not after a delay.
-        (RestartedBy::SocketUnit(_), _) => base,
+        (RestartCause::SocketUnit(_), _) => base,
         // A unit creates its container again before the server starts.
-        (RestartedBy::Unit(_), Some(delay)) if in_container => (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE),
+        (RestartCause::Unit(_), Some(delay)) if in_container => {
+            (delay + CONTAINER_MARGIN).min(LONGEST_SETTLE)
+        }
         (_, Some(delay)) => (delay + MARGIN).min(LONGEST_SETTLE),
         (_, None) => SETTLE_UNKNOWN,
     };

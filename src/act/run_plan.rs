@@ -32,7 +32,7 @@ const AFTER_KILL: Duration = Duration::from_secs(2);
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ReleaseOptions {
+pub(crate) struct RunOptions {
     /// How long to wait for the port to become free.
     pub(crate) timeout: Duration,
     /// The first signal.
@@ -41,16 +41,16 @@ pub(crate) struct ReleaseOptions {
     pub(crate) force: bool,
 }
 
-impl Default for ReleaseOptions {
+impl Default for RunOptions {
     /// Those of `free` without options.
-    fn default() -> ReleaseOptions {
-        ReleaseOptions { timeout: Duration::from_secs(5), signal: EndSignal::Terminate, force: false }
+    fn default() -> RunOptions {
+        RunOptions { timeout: Duration::from_secs(5), signal: EndSignal::Terminate, force: false }
     }
 }
 
 /// The outcome of carrying out a plan.
 #[derive(Debug, Default)]
-pub(crate) struct ReleaseOutcome {
+pub(crate) struct RunOutcome {
     pub(crate) done: Vec<DoneStep>,
     /// `None` if the port is free at the end.
     pub(crate) obstacle: Option<Obstacle>,
@@ -90,7 +90,7 @@ impl Obstacle {
     }
 }
 
-impl ReleaseOutcome {
+impl RunOutcome {
     pub(crate) fn is_free(&self) -> bool {
         self.obstacle.is_none()
     }
@@ -129,34 +129,30 @@ impl PortState {
 }
 
 /// Returns whether the port is free now, and the reason if it is not.
-pub(crate) fn check(prepared: &Prepared) -> Result<ReleaseOutcome, Error> {
-    let mut outcome = ReleaseOutcome::default();
+pub(crate) fn check(prepared: &Prepared) -> Result<RunOutcome, Error> {
+    let mut outcome = RunOutcome::default();
     conclude(prepared, PortState::read(&prepared.plan.target)?, &mut outcome)?;
     Ok(outcome)
 }
 
 /// Returns the state of the port without acting. A port whose plan has sockets is held; any other port is tested now.
 #[cfg(feature = "cli")]
-pub(crate) fn as_planned(prepared: &Prepared) -> Result<ReleaseOutcome, Error> {
+pub(crate) fn as_planned(prepared: &Prepared) -> Result<RunOutcome, Error> {
     let sockets = &prepared.plan.sockets;
     if sockets.is_empty() {
         return check(prepared);
     }
-    Ok(ReleaseOutcome {
-        obstacle: Some(Obstacle::Held),
-        held_by: sockets.clone(),
-        ..ReleaseOutcome::default()
-    })
+    Ok(RunOutcome { obstacle: Some(Obstacle::Held), held_by: sockets.clone(), ..RunOutcome::default() })
 }
 
 /// Carries out a plan without refusals, and watches the port. Calls `tick` with the time left after each check.
 pub(crate) fn carry_out(
     prepared: &Prepared,
-    options: ReleaseOptions,
+    options: RunOptions,
     tick: &mut dyn FnMut(Duration),
-) -> Result<ReleaseOutcome, Error> {
+) -> Result<RunOutcome, Error> {
     let (plan, handles) = (&prepared.plan, &prepared.handles);
-    let mut outcome = ReleaseOutcome::default();
+    let mut outcome = RunOutcome::default();
     // The caller reports refusals. A plan that has any is never carried out.
     if plan.steps.is_empty() || !plan.refusals.is_empty() {
         return check(prepared);
@@ -281,7 +277,7 @@ fn replaced(prepared: &Prepared, state: &PortState) -> bool {
 }
 
 /// Determines whether the port is free, and why not.
-fn conclude(prepared: &Prepared, state: PortState, outcome: &mut ReleaseOutcome) -> Result<(), Error> {
+fn conclude(prepared: &Prepared, state: PortState, outcome: &mut RunOutcome) -> Result<(), Error> {
     let plan = &prepared.plan;
     let mut state = state;
     if state.rows.is_empty() && state.is_taken() {
