@@ -68,6 +68,7 @@ impl NextOptions {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NextPorts {
     /// At most the requested number of ports, ascending. Nothing reserves them: another program can bind them first.
@@ -91,6 +92,7 @@ pub struct NextPorts {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SkippedPort {
     /// The port.

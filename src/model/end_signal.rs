@@ -16,23 +16,32 @@ use super::names::UnknownName;
 /// assert_eq!(EndSignal::Interrupt.to_string(), "INT");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum EndSignal {
     /// SIGHUP.
+    #[cfg_attr(feature = "serde", serde(rename = "HUP"))]
     Hangup,
     /// SIGINT.
+    #[cfg_attr(feature = "serde", serde(rename = "INT"))]
     Interrupt,
     /// SIGQUIT.
+    #[cfg_attr(feature = "serde", serde(rename = "QUIT"))]
     Quit,
     /// SIGABRT.
+    #[cfg_attr(feature = "serde", serde(rename = "ABRT"))]
     Abort,
     /// SIGKILL, which no program can handle.
+    #[cfg_attr(feature = "serde", serde(rename = "KILL"))]
     Kill,
     /// SIGUSR1.
+    #[cfg_attr(feature = "serde", serde(rename = "USR1"))]
     User1,
     /// SIGUSR2.
+    #[cfg_attr(feature = "serde", serde(rename = "USR2"))]
     User2,
     /// SIGTERM.
+    #[cfg_attr(feature = "serde", serde(rename = "TERM"))]
     Terminate,
 }
 
@@ -107,6 +116,16 @@ impl FromStr for EndSignal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn serde_uses_the_names() {
+        for (signal, name) in EndSignal::NAMES {
+            let json = serde_json::to_string(&signal).unwrap();
+            assert_eq!(json, format!("\"{name}\""));
+            assert_eq!(serde_json::from_str::<EndSignal>(&json).unwrap(), signal);
+        }
+    }
 
     #[test]
     fn names_and_numbers() {

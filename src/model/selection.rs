@@ -58,3 +58,12 @@ pub enum UserName {
     /// The name.
     Name(String),
 }
+
+/// Takes a number for a uid and any other text for a name, which need not exist on this machine.
+impl std::str::FromStr for UserName {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<UserName, Self::Err> {
+        Ok(text.parse().map_or_else(|_| UserName::Name(text.to_owned()), UserName::Uid))
+    }
+}

@@ -63,6 +63,7 @@ impl FreeOutcome {
 /// # Ok::<(), allears::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum FreeObstacle {
     /// Sockets have it: [`FreeOutcome::held_by`].
