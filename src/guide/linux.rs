@@ -14,11 +14,11 @@
 //! two. A listener whose holder may not be read has [`Listener::unseen`](crate::Listener::unseen), often with candidates:
 //!
 //! ```
-//! use allears::{Query, Reason};
+//! use allears::{Query, UnseenReason};
 //!
 //! for listener in Query::new().scan()?.listeners {
 //!     if let Some(unseen) = listener.unseen
-//!         && unseen.reason == Reason::Permission
+//!         && unseen.reason == UnseenReason::Permission
 //!     {
 //!         println!("{} needs root; it may be one of {:?}", listener.socket.endpoint, unseen.candidates);
 //!     }
