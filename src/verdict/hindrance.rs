@@ -58,7 +58,7 @@ pub enum Hindrance {
 ///
 /// let verdict = allears::why(&allears::Target::port(10309)?)?;
 /// if let Some(Hindrance::Policy { suspects, .. }) = verdict.hindrance {
-///     println!("a sandbox: {}", suspects.contains(&Suspect::Landlock));
+///     println!("a sandbox: {}", suspects.contains(&SuspectedPolicy::Landlock));
 /// }
 /// # Ok::<(), allears::Error>(())
 /// ```
