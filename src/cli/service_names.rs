@@ -1,5 +1,6 @@
 //! Parses targets with service names of the IANA registry and of the machine's services file.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 
 use super::say;
@@ -39,13 +40,19 @@ impl Hosts for ThisMachine {
     fn has_address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let is_this = |local: &os::LocalAddress| local.address.to_canonical() == address;
-        address.is_loopback()
-            || address.is_unspecified()
-            || address.is_multicast()
-            // If they cannot be read, the answer to the target tells.
-            || os::local_addresses().is_none_or(|all| all.iter().any(is_this))
-            // A route may add addresses that no interface has.
-            || UdpSocket::bind((address, 0)).is_ok()
+        if address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+            return true;
+        }
+        let local = os::local_addresses();
+        if local.iter().flatten().any(is_this) {
+            return true;
+        }
+        // A route may add addresses that no interface has. Where the addresses cannot be read, only the error that the
+        // system has for a foreign one shows that it is foreign.
+        match UdpSocket::bind((address, 0)) {
+            Ok(_) => true,
+            Err(error) => local.is_none() && error.kind() != ErrorKind::AddrNotAvailable,
+        }
     }
 }
 
