@@ -110,7 +110,7 @@ impl List {
         Some(wider)
     }
 
-    /// Returns what is shown beside what was asked for, as in `, by process, without udp`.
+    /// Returns the order and the toggles for the title: `, by process, without udp`.
     pub(super) fn arrangement(&self) -> String {
         let order = self.order.column.map_or_else(String::new, |column| format!(", by {}", column.name()));
         let reversed = if self.order.reverse { ", reversed" } else { "" };

@@ -95,7 +95,7 @@ impl WatchView {
         }
     }
 
-    /// Takes over the answer to a request. An answer to what is no longer shown is dropped.
+    /// Shows the answer to a request. Drops it if the pane that asked is closed.
     pub(crate) fn answer(&mut self, answer: Answer, now: Instant) {
         if let Content::Opened(text) = answer.content {
             return self.say(text, now);

@@ -17,7 +17,7 @@ fn screen(target: &str) -> PtySession {
     watch.start_on_terminal()
 }
 
-/// Returns what was written after the screen was left.
+/// Returns the text that the program printed after it closed the screen.
 fn left_behind(output: &Output) -> String {
     let text = output.text();
     text.rsplit_once("\u{1b}[?25h").map_or_else(String::new, |(_, after)| after.to_owned())

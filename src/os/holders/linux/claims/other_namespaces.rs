@@ -25,19 +25,8 @@ pub(in crate::os) fn claims(
     wanted: &BTreeSet<Option<Text>>,
     protocols: &BTreeSet<Protocol>,
 ) -> BTreeMap<Option<Text>, KernelSocketReports> {
-    let request = TableRequest {
-        tcp: protocols.contains(&Protocol::Tcp),
-        udp: protocols.contains(&Protocol::Udp),
-        udplite: false,
-        sctp_dccp: false,
-        unix: false,
-        ipv4: true,
-        ipv6: true,
-        all: false,
-        port: None,
-        namespaces: true,
-        reader: Reader::Native,
-    };
+    let base = request(protocols.contains(&Protocol::Tcp), protocols.contains(&Protocol::Udp));
+    let request = TableRequest { namespaces: true, ..base };
     let (namespaces, _gaps_of_the_table) = namespace::others(&request);
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let own = rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty()).ok();
@@ -105,21 +94,26 @@ fn moved(targets: &[&(Option<Text>, BorrowedFd<'_>)]) -> Vec<(Option<Text>, Kern
     moved
 }
 
-/// Returns the UDP sockets with a port in this thread's namespace.
-fn sockets_at(port: u16) -> Vec<Socket> {
-    let request = TableRequest {
-        tcp: false,
-        udp: true,
+/// Returns a request for listeners of both address families, read by netlink.
+fn request(tcp: bool, udp: bool) -> TableRequest {
+    TableRequest {
+        tcp,
+        udp,
         udplite: false,
         sctp_dccp: false,
         unix: false,
         ipv4: true,
         ipv6: true,
         all: false,
-        port: Some(port),
+        port: None,
         namespaces: false,
         reader: Reader::Native,
-    };
+    }
+}
+
+/// Returns the UDP sockets with a port in this thread's namespace.
+fn sockets_at(port: u16) -> Vec<Socket> {
+    let request = TableRequest { port: Some(port), ..request(false, true) };
     let read = table::read(&request).map(|table| table.rows).unwrap_or_default();
     read.into_iter().map(|row| row.socket).collect()
 }
