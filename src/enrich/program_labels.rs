@@ -44,3 +44,26 @@ pub(crate) fn describe(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     processes.values_mut().for_each(|process| examine(process, &mut files));
     processes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Protocol, Socket, State};
+    use crate::verdict::test_support::held_by;
+
+    #[test]
+    fn every_socket_of_a_process_has_its_label() {
+        let listener = || {
+            let socket = Socket::new(Protocol::Tcp, Endpoint::Unix { path: None }, State::Listen);
+            let mut listener = held_by(Listener::new(socket), "node");
+            listener.holders[0].process.command = Some(vec!["node".into(), "node_modules/.bin/vite".into()]);
+            listener
+        };
+        let mut listeners = vec![listener(), listener()];
+        add(&mut listeners);
+        let labels: Vec<_> =
+            listeners.iter().map(|listener| listener.holders[0].process.script.clone()).collect();
+        assert!(labels[0].is_some());
+        assert_eq!(labels[0], labels[1]);
+    }
+}
