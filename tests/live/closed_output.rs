@@ -7,8 +7,8 @@ use crate::support::{Cmd, Fixture, Output, folder, live_test, port};
 
 /// Every command in every format, for a listener on this port. Each ends by itself once it cannot write.
 fn commands(port: u16) -> Vec<Vec<String>> {
-    let old = snapshot("lost-old", port, "4001");
-    let new = snapshot("lost-new", port, "4002");
+    let old = snapshot(&format!("lost-old-{port}"), port, "4001");
+    let new = snapshot(&format!("lost-new-{port}"), port, "4002");
     let diff = format!("diff {old} {new}");
     let lines = [
         "PORT",
