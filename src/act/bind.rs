@@ -186,6 +186,7 @@ fn bound_elsewhere(target: &BindTarget, address: IpAddr, v6only: bool) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::test_support::eventually;
 
     fn target(protocol: Protocol, port: u16) -> BindTarget {
         BindTarget { protocol, address: Some(Ipv4Addr::LOCALHOST.into()), interface: None, port }
@@ -200,9 +201,11 @@ mod tests {
         drop(listener);
         // The same port repeatedly: the next attempt would be refused by anything that one leaves behind.
         for _ in 0..100 {
-            assert!(attempt(&target(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none()));
+            let succeeds =
+                || attempt(&target(Protocol::Tcp, port)).iter().all(|attempt| attempt.refused.is_none());
+            assert!(eventually(succeeds));
         }
-        assert!(std::net::TcpListener::bind(("127.0.0.1", port)).is_ok());
+        assert!(eventually(|| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()));
     }
 
     #[test]

@@ -125,6 +125,7 @@ pub(super) fn probe_address(socket: &Socket) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::test_support::eventually;
 
     #[test]
     fn accepts_and_refuses() {
@@ -133,6 +134,7 @@ mod tests {
         assert_eq!(probe(address, PROBE_LIMIT).outcome, ProbeOutcome::Accepts);
         assert_eq!(probe_outcome(address), ProbeOutcome::Accepts);
         drop(listener);
+        assert!(eventually(|| std::net::TcpStream::connect(address).is_err()));
         assert_eq!(probe(address, PROBE_LIMIT).outcome, ProbeOutcome::Refuses);
         assert_eq!(probe_outcome(address), ProbeOutcome::Refuses);
     }

@@ -101,6 +101,7 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::compare::ChangeKind;
+    use crate::os::test_support::eventually;
     use std::net::TcpListener;
 
     #[test]
@@ -117,6 +118,7 @@ mod tests {
         }
         assert_eq!(full, 2);
         drop(listener);
+        assert!(eventually(|| std::net::TcpStream::connect(address).is_err()));
         let kinds = |watch: &mut Watch| -> Vec<ChangeKind> {
             watch.poll().unwrap().iter().map(|change| change.kind).collect()
         };

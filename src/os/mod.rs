@@ -35,6 +35,9 @@ pub(crate) mod users;
 #[cfg(windows)]
 mod windows_api;
 
+#[cfg(test)]
+pub(crate) mod test_support;
+
 #[cfg(allears_internals)]
 pub mod internals;
 #[cfg(all(allears_internals, target_os = "linux"))]
