@@ -81,36 +81,51 @@ proptest! {
         others in proptest::collection::vec(any_other(), 0..4),
         bind_target in proptest::option::of(proptest::sample::select(addresses())),
     ) {
-        let port = free_port();
-        let sockets: Vec<Socket> = others.iter().filter_map(|other| bind_beside(other, port)).collect();
-        let verdict = why(&target(bind_target, port)).unwrap();
-        let binds = |address: IpAddr| match address {
-            // A server for both families sets IPV6_V6ONLY: systems have different defaults.
-            IpAddr::V6(_) => {
-                let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
-                socket.set_only_v6(false).unwrap();
-                socket.set_reuse_address(os::SERVERS_REUSE).unwrap();
-                socket.bind(&SocketAddr::new(address, port).into()).is_ok()
+        // A copy of an attempt's socket in a child of another test is there for one port, not for three.
+        let mut result = Ok(());
+        for _ in 0..3 {
+            result = compare(&others, bind_target);
+            if result.is_ok() {
+                break;
             }
-            // The standard library binds as servers do on this system.
-            IpAddr::V4(_) => TcpListener::bind(SocketAddr::new(address, port)).is_ok(),
-        };
-        let actual = match bind_target {
-            Some(address) => binds(address),
-            None => binds(Ipv4Addr::UNSPECIFIED.into()) && binds(Ipv6Addr::UNSPECIFIED.into()),
-        };
-        prop_assert!(!actual || verdict.can_bind == Some(true), "{:?} {:?} {:?}", others, bind_target, verdict);
-        prop_assert!(actual || verdict.can_bind == Some(false), "{:?} {:?} {:?}", others, bind_target, verdict);
-        // Windows does not list sockets that are bound and do not listen.
-        if !actual && os::SYSTEM != System::Windows {
-            prop_assert!(matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound), "{:?}", verdict);
-            let own = std::process::id();
-            prop_assert!(verdict.standing_in_the_way.iter().all(|listener| {
-                listener.holders.iter().any(|holder| holder.process.id.pid == own)
-            }), "{:?}", verdict);
         }
-        drop(sockets);
+        prop_assert!(result.is_ok(), "{}", result.unwrap_err());
     }
+}
+
+/// Compares a verdict with an actual bind. The error describes how they differ.
+fn compare(others: &[OtherSocket], bind_target: Option<IpAddr>) -> Result<(), String> {
+    let port = free_port();
+    let _sockets: Vec<Socket> = others.iter().filter_map(|other| bind_beside(other, port)).collect();
+    let verdict = why(&target(bind_target, port)).unwrap();
+    let binds = |address: IpAddr| match address {
+        // A server for both families sets IPV6_V6ONLY: systems have different defaults.
+        IpAddr::V6(_) => {
+            let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+            socket.set_only_v6(false).unwrap();
+            socket.set_reuse_address(os::SERVERS_REUSE).unwrap();
+            socket.bind(&SocketAddr::new(address, port).into()).is_ok()
+        }
+        // The standard library binds as servers do on this system.
+        IpAddr::V4(_) => TcpListener::bind(SocketAddr::new(address, port)).is_ok(),
+    };
+    let actual = match bind_target {
+        Some(address) => binds(address),
+        None => binds(Ipv4Addr::UNSPECIFIED.into()) && binds(Ipv6Addr::UNSPECIFIED.into()),
+    };
+    let own = std::process::id();
+    // Windows does not list sockets that are bound and do not listen.
+    let explained = actual
+        || os::SYSTEM == System::Windows
+        || matches!(verdict.kind, VerdictKind::Listening | VerdictKind::Bound)
+            && verdict
+                .standing_in_the_way
+                .iter()
+                .all(|listener| listener.holders.iter().any(|holder| holder.process.id.pid == own));
+    if verdict.can_bind == Some(actual) && explained {
+        return Ok(());
+    }
+    Err(format!("{others:?} {bind_target:?}: the bind returned {actual}, but {verdict:?}"))
 }
 
 #[test]
