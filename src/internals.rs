@@ -3,15 +3,24 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
 
 pub use crate::os::internals as system;
 
 use crate::management::proxy;
 use crate::model::Target;
-use crate::model::{Ancestor, Container, Process, ProcessId, Protocol, Snapshot, SupervisorKind, Text};
+use crate::model::{
+    Ancestor, Container, Process, ProcessId, Protocol, Selection, Snapshot, SupervisorKind, Text,
+};
 use crate::os::parse::{container_list, supervisor};
 use crate::program_label;
+use crate::render::order::Order;
 use crate::render::{card, changes, csv, escape, table};
+use crate::screen::event::Update;
+use crate::screen::keys::KeyAction;
+use crate::screen::view::{Setup, WatchView};
 use crate::shell::{self, Shell};
 
 /// Writes a snapshot as a table without colours; `None` for whole rows instead of a width.
@@ -46,6 +55,49 @@ pub fn csv(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
 /// Those of the writer.
 pub fn changes(before: &Snapshot, after: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     changes::write(&crate::changes(before, after), &changes::ChangesOptions::default(), out)
+}
+
+/// The screen of `watch`, 120 columns wide and 40 lines high, while a filter is typed.
+pub struct FilterScreen(WatchView);
+
+impl FilterScreen {
+    /// Shows the listeners of a snapshot.
+    pub fn new(snapshot: &Snapshot) -> FilterScreen {
+        let mut view = WatchView::new(Setup {
+            what: String::new(),
+            selection: Selection::default(),
+            interval: Duration::from_secs(1),
+            order: Order::default(),
+            options: table::TableOptions { header: true, ..table::TableOptions::default() },
+            zone: TimeZone::UTC,
+        });
+        let now = Instant::now();
+        let update = Update::Scanned { snapshot, fresh: true, changes: &[], gaps: &[] };
+        view.take(&update, snapshot.taken_at, now);
+        view.draw(120, 40, now);
+        FilterScreen(view)
+    }
+
+    /// Starts the filter and redraws. Returns the number of lines.
+    pub fn start(&mut self) -> usize {
+        self.press(KeyAction::StartFilter)
+    }
+
+    /// Adds a letter to the filter and redraws. Returns the number of lines.
+    pub fn type_letter(&mut self, letter: char) -> usize {
+        self.press(KeyAction::Type(letter))
+    }
+
+    /// Removes the last letter of the filter and redraws. Returns the number of lines.
+    pub fn erase(&mut self) -> usize {
+        self.press(KeyAction::Erase)
+    }
+
+    fn press(&mut self, action: KeyAction) -> usize {
+        let now = Instant::now();
+        self.0.apply(action, now);
+        self.0.draw(120, 40, now).len()
+    }
 }
 
 /// Returns whether a terminal only shows this text. Line ends are allowed.

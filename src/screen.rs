@@ -21,7 +21,7 @@ pub(crate) mod event;
 mod filter;
 mod help;
 mod history;
-mod keys;
+pub(crate) mod keys;
 mod line;
 mod list;
 mod pane;

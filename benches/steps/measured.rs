@@ -66,6 +66,30 @@ fn about_every_port(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The key that starts the filter of `watch`, until the lines of the screen are made. It collects what can be searched
+/// for.
+#[divan::bench(args = [1_000, 10_000])]
+fn start_of_a_filter(bencher: Bencher<'_, '_>, sockets: usize) {
+    let snapshot = snapshot(sockets);
+    let screen = || internals::FilterScreen::new(&snapshot);
+    bencher.counter(items(sockets)).with_inputs(screen).bench_local_values(|mut screen| {
+        black_box(screen.start());
+        screen
+    });
+}
+
+/// A letter that many rows match, and its removal: two keys.
+#[divan::bench(args = [1_000, 10_000])]
+fn next_letter_of_a_filter_and_its_removal(bencher: Bencher<'_, '_>, sockets: usize) {
+    let mut screen = internals::FilterScreen::new(&snapshot(sockets));
+    screen.start();
+    screen.type_letter('n');
+    bencher.counter(items(sockets)).bench_local(|| {
+        black_box(screen.type_letter('o'));
+        black_box(screen.erase());
+    });
+}
+
 fn items(sockets: usize) -> ItemsCount {
     ItemsCount::new(sockets)
 }

@@ -9,8 +9,14 @@ use crate::shell;
 /// Returns the text with control characters, bidi marks and invisible characters written as `\n`, `\x1b`, `\u{202e}`, and
 /// bytes that are not UTF-8 as `\xff`.
 pub(crate) fn escape(text: &Text) -> String {
-    let mut shown = String::with_capacity(text.as_bytes().len());
-    for chunk in text.as_bytes().utf8_chunks() {
+    let bytes = text.as_bytes();
+    // Nearly every text is only printable ASCII.
+    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if let (true, Ok(plain)) = (is_plain, std::str::from_utf8(bytes)) {
+        return plain.to_owned();
+    }
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             push(&mut shown, character);
         }
@@ -27,7 +33,7 @@ fn push(shown: &mut String, character: char) {
         '\n' => write!(shown, "\\n"),
         '\r' => write!(shown, "\\r"),
         '\t' => write!(shown, "\\t"),
-        character if !acts_on_terminal(character) => write!(shown, "{character}"),
+        character if !acts_on_terminal(character) => return shown.push(character),
         character if character.is_ascii() => write!(shown, "\\x{:02x}", u32::from(character)),
         character => write!(shown, "\\u{{{:x}}}", u32::from(character)),
     };

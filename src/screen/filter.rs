@@ -65,30 +65,41 @@ impl Filter {
 
 /// Returns what can be searched for of a listener, in lower case: what is shown of it, and all of its holders.
 pub(super) fn facts(listener: &Listener, columns: &[Column], current_user: &CurrentUser) -> String {
-    let mut facts = vec![changes::port_column(listener), phrases::address(&listener.socket)];
+    // A text that is searched for has no line end.
+    let mut facts = String::with_capacity(256);
+    let mut add = |fact: &str| {
+        facts.push_str(fact);
+        facts.push('\n');
+    };
+    add(&changes::port_column(listener));
+    add(&phrases::address(&listener.socket));
     if let Endpoint::Ip { address, port, .. } = &listener.socket.endpoint {
-        facts.push(std::net::SocketAddr::new(*address, *port).to_string());
+        add(&std::net::SocketAddr::new(*address, *port).to_string());
     }
     for holder in &listener.holders {
         let process = &holder.process;
-        facts.push(phrases::process_name(&process.name));
-        facts.push(process.id.pid.to_string());
-        facts.extend(phrases::holder_user(holder));
-        facts.extend(process.project.as_ref().map(|project| phrases::project(project, current_user)));
+        add(&phrases::process_name(&process.name));
+        add(&process.id.pid.to_string());
+        phrases::holder_user(holder).iter().for_each(|user| add(user));
+        process.project.iter().for_each(|project| add(&phrases::project(project, current_user)));
     }
     if listener.holders.is_empty() {
-        facts.extend(phrases::socket_user(&listener.socket));
+        phrases::socket_user(&listener.socket).iter().for_each(|user| add(user));
     }
-    let candidates = listener.unseen.iter().flat_map(|unseen| &unseen.candidates);
-    facts.extend(candidates.map(|candidate| phrases::process_name(&candidate.name)));
-    facts.push(phrases::description_and_condition(listener, current_user));
+    for candidate in listener.unseen.iter().flat_map(|unseen| &unseen.candidates) {
+        add(&phrases::process_name(&candidate.name));
+    }
+    add(&phrases::description_and_condition(listener, current_user));
     let timeless = |column: &&Column| !matches!(column, Column::Age);
     for column in [Column::Service, Column::Container, Column::Project].iter().chain(columns).filter(timeless)
     {
-        facts.push(column.value(listener, listener.head(), jiff::Timestamp::UNIX_EPOCH));
+        add(&column.value(listener, listener.head(), jiff::Timestamp::UNIX_EPOCH));
     }
-    // A text that is searched for has no line end.
-    facts.join("\n").to_lowercase()
+    match facts.is_ascii() {
+        true => facts.make_ascii_lowercase(),
+        false => facts = facts.to_lowercase(),
+    }
+    facts
 }
 
 #[cfg(test)]

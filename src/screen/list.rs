@@ -78,6 +78,12 @@ impl List {
         }
     }
 
+    /// Prepares the rows for a filter that is about to be typed.
+    pub(super) fn start_filter(&self) {
+        let columns = self.options.columns.as_deref().unwrap_or_default();
+        self.rows.collect_facts(columns, &self.options.current_user);
+    }
+
     /// Moves the cursor by so many rows.
     pub(super) fn move_by(&mut self, by: isize) {
         self.cursor_at = self.cursor_at.saturating_add_signed(by).min(self.drawn.0.saturating_sub(1));

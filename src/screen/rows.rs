@@ -25,6 +25,12 @@ pub(super) struct Row {
     facts: OnceCell<String>,
 }
 
+impl Row {
+    fn facts(&self, columns: &[Column], current_user: &CurrentUser) -> &str {
+        self.facts.get_or_init(|| facts(&self.listener, columns, current_user))
+    }
+}
+
 /// A row and its mark.
 #[derive(Debug, Clone)]
 pub(super) struct MarkedRow {
@@ -113,6 +119,11 @@ impl Rows {
         self.sorted.iter().any(|one| is(&one.row.listener))
     }
 
+    /// Collects what can be searched for of every row, so that the letters of a filter find it ready.
+    pub(super) fn collect_facts(&self, columns: &[Column], current_user: &CurrentUser) {
+        self.present.iter().for_each(|row| _ = row.facts(columns, current_user));
+    }
+
     /// Returns the rows that are shown, in order.
     pub(super) fn arranged(&mut self, by: &Arrangement<'_>) -> &[MarkedRow] {
         if !self.is_sorted {
@@ -123,8 +134,7 @@ impl Rows {
         if !self.is_filtered {
             let is_shown = |one: &&MarkedRow| {
                 let row = &one.row;
-                let facts =
-                    || row.facts.get_or_init(|| facts(&row.listener, by.columns, by.current_user)).as_str();
+                let facts = || row.facts(by.columns, by.current_user);
                 by.toggles.shows(&row.listener.socket) && by.filter.matches(&row.listener, facts)
             };
             self.shown = self.sorted.iter().filter(is_shown).cloned().collect();

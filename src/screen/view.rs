@@ -175,7 +175,10 @@ impl WatchView {
             KeyAction::Top => self.list.move_by(isize::MIN),
             KeyAction::Bottom => self.list.move_by(isize::MAX),
             KeyAction::Toggle(toggle) => return self.list.toggle(toggle).map(Request::Select),
-            KeyAction::StartFilter => self.focus = Focus::Filter,
+            KeyAction::StartFilter => {
+                self.list.start_filter();
+                self.focus = Focus::Filter;
+            }
             KeyAction::StartCopy => self.focus = Focus::Copy,
             KeyAction::Accept => self.focus = Focus::List,
             KeyAction::Back if self.focus == Focus::Copy => self.focus = Focus::List,
