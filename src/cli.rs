@@ -2,6 +2,7 @@
 
 mod about;
 mod arguments;
+mod complete;
 mod diff;
 mod duration;
 mod exit;
@@ -46,6 +47,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(done) = os::ctrl_c_helper(&arguments) {
         return if done { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
+    if let Some(exit) = complete::answer(&arguments) {
+        return ExitCode::from(exit.code());
+    }
     crate::shell::set_program(os::path_for_sudo);
     let exit = match parse(&arguments) {
         Ok(parsed) if prints_answer(&parsed) && os::output_is_missing() => {
@@ -61,7 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Watch(arguments)) => watch::run(arguments),
             Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),
-            Some(Command::Completions { shell }) => completions(shell),
+            Some(Command::Completions { shell }) => print(&complete::script(shell)),
             Some(Command::Man { directory }) => manual::run(directory.as_deref()),
             Some(Command::Help { command }) => help(&arguments, command),
         },
@@ -121,12 +125,6 @@ fn help(arguments: &[OsString], command: Option<String>) -> Exit {
     let program = arguments.first().cloned().unwrap_or_else(|| "allears".into());
     let words = std::iter::once(program).chain(command.map(OsString::from)).chain(["--help".into()]);
     parse(&words.collect::<Vec<OsString>>()).err().unwrap_or(Exit::Found)
-}
-
-fn completions(shell: clap_complete::Shell) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "allears", &mut script);
-    print(&script)
 }
 
 fn print(bytes: &[u8]) -> Exit {

@@ -14,6 +14,8 @@ use std::ops::RangeInclusive;
 use crate::model::names::names;
 use crate::model::{Protocol, System};
 
+#[cfg(feature = "cli")]
+pub(crate) use service_names::beginning_with;
 pub(crate) use service_names::named;
 pub(crate) use service_names::{ServicePorts, Similar, is_name, nearest};
 pub(crate) use services_file::Services;

@@ -62,6 +62,7 @@ pub(super) enum Command {
     /// Print the manual, or write its pages into a folder
     Man {
         /// Folder
+        #[arg(value_name = "DIR")]
         directory: Option<PathBuf>,
     },
     /// Print the help of a command

@@ -95,11 +95,13 @@ pub(crate) use files::services_file;
 #[cfg(feature = "cli")]
 pub(crate) use namespaces::{OtherNamespaces, OwnNetwork, listening_in_other_namespaces, own_network};
 #[cfg(feature = "cli")]
-pub(crate) use process::project_folder;
+pub(crate) use process::{names as process_names, project_folder};
 #[cfg(feature = "cli")]
 pub(crate) use terminate::ctrl_c_helper;
 #[cfg(feature = "cli")]
-pub(crate) use users::path_for_sudo;
+pub(crate) use threads::detach;
+#[cfg(feature = "cli")]
+pub(crate) use users::{local_users, path_for_sudo};
 
 /// Returns this machine's name.
 pub(crate) fn host_name() -> Text {

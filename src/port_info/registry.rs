@@ -138,6 +138,15 @@ pub(super) fn names() -> impl Iterator<Item = (&'static str, u16)> {
     BY_NAME.iter().filter_map(|number| named_row(*number)).map(|(row, _)| (row.name(), row.0))
 }
 
+/// Returns every name with its port and its description, in order of the names, once for each of its rows.
+#[cfg(feature = "cli")]
+pub(super) fn descriptions() -> impl Iterator<Item = (&'static str, u16, &'static str)> {
+    BY_NAME
+        .iter()
+        .filter_map(|number| named_row(*number))
+        .map(|(row, _)| (row.name(), row.0, row.description()))
+}
+
 fn named_row(number: u16) -> Option<(Row, u16)> {
     let at = usize::from(number);
     match PORTS.get(at) {

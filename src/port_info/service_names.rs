@@ -1,5 +1,7 @@
 //! Service names: their ports, and the names nearest to an unknown one.
 
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::common_uses;
@@ -93,6 +95,19 @@ fn is_farther(far: usize, (name, own_letters): (&str, u64), known: &str) -> bool
     let others = letters(known);
     let lacking = |some: u64, all: u64| usize::try_from((some & !all).count_ones()).unwrap_or_default();
     lacking(own_letters, others) > far || lacking(others, own_letters) > far
+}
+
+/// Returns the names of the registry that begin with a text, in the same case, with their descriptions and lowest ports.
+#[cfg(feature = "cli")]
+pub(crate) fn beginning_with(text: &str) -> BTreeMap<&'static str, (u16, &'static str)> {
+    let mut found: BTreeMap<&str, (u16, &str)> = BTreeMap::new();
+    for (name, port, description) in registry::descriptions().filter(|(name, ..)| name.starts_with(text)) {
+        let known = found.entry(name).or_insert((port, description));
+        if port < known.0 {
+            *known = (port, description);
+        }
+    }
+    found
 }
 
 /// Returns the set of characters in a name as bits. Case is ignored.

@@ -4,8 +4,14 @@
 use super::Query;
 use super::pipeline::Scan;
 use crate::enrich::containers::ContainerLookup;
+#[cfg(feature = "cli")]
+use crate::model::Text;
 use crate::model::{Error, Gap, HolderSearch, Listener, Protocol, Selection, Snapshot, Socket, Target};
+#[cfg(feature = "cli")]
+use crate::os::{self, ProgramWords};
 use crate::os::{Row, SocketTable};
+#[cfg(feature = "cli")]
+use crate::port_info;
 
 /// Returns the sockets of a protocol, or those of one port. `all` includes sockets that do not listen.
 ///
@@ -35,6 +41,23 @@ fn read(selection: Selection, protocol: Protocol, port: Option<u16>) -> Result<S
 /// Returns the listeners among these sockets.
 pub(crate) fn listening(rows: &[Row]) -> Vec<Socket> {
     rows.iter().map(|row| &row.socket).filter(|socket| socket.is_listener()).cloned().collect()
+}
+
+/// Returns the pids and names of the visible holders of each of these sockets. Nothing is asked of a service manager or
+/// a container runtime.
+///
+/// # Errors
+/// If the list of processes cannot be read.
+#[cfg(feature = "cli")]
+pub(crate) fn holder_names(rows: &[Row]) -> Result<Vec<Vec<(u32, Text)>>, Error> {
+    let rows: Vec<&Row> = rows.iter().collect();
+    let search = os::holders(&rows, HolderSearch::Auto, ProgramWords(port_info::program_words))?;
+    let names = os::process_names(search.held.iter().flatten().map(|holder| &holder.process));
+    let named = |holder: &os::SocketHolder| {
+        let pid = holder.process.pid();
+        names.get(&pid).map(|name| (pid, name.clone()))
+    };
+    Ok(search.held.iter().map(|holders| holders.iter().filter_map(named).collect()).collect())
 }
 
 /// Returns these sockets with their holders, sorted, and what could not be read. Containers stay unnamed.

@@ -70,6 +70,14 @@ pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ance
     facts
 }
 
+/// Returns the names of these processes by pid, without those that ended meanwhile.
+#[cfg(feature = "cli")]
+pub(crate) fn names<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>) -> BTreeMap<u32, Text> {
+    let refs: BTreeMap<u32, &sys::ProcessRef> = refs.map(|process| (process.pid(), process)).collect();
+    let refs: Vec<&sys::ProcessRef> = refs.into_values().collect();
+    verified(&refs, false).into_iter().map(|(pid, process)| (pid, process.name)).collect()
+}
+
 /// The most ancestors that are followed; a longer chain is an error in what the system reports.
 const LONGEST_ANCESTRY: usize = 64;
 

@@ -10,9 +10,9 @@ use crate::model::Text;
 pub(in crate::os) use sys::home;
 #[cfg(windows)]
 pub(in crate::os) use sys::name_of_sid;
-#[cfg(feature = "cli")]
-pub(crate) use sys::path_for_sudo;
 pub(in crate::os) use sys::{exists, name, own};
+#[cfg(feature = "cli")]
+pub(crate) use sys::{local_users, path_for_sudo};
 
 /// Returns the name of a user (getpwuid_r(3)). `None` on Windows, where users have no numbers.
 pub(crate) fn user_name(uid: u32) -> Option<Text> {

@@ -5,12 +5,18 @@ use nix::unistd::{Uid, User};
 use crate::model::Text;
 use crate::os::parse::unix::login_defs;
 #[cfg(feature = "cli")]
-use crate::os::parse::unix::sudoers;
+use crate::os::parse::unix::{passwd, sudoers};
 
 /// Returns the name of a user (getpwuid_r(3)).
 pub(in crate::os) fn name(uid: u32) -> Option<Text> {
     let user = User::from_uid(Uid::from_raw(uid)).ok()??;
     Some(user.name.as_str().into())
+}
+
+/// Returns the users of /etc/passwd (passwd(5)) with their uids. Users of other databases cannot be listed cheaply.
+#[cfg(feature = "cli")]
+pub(crate) fn local_users() -> Vec<(String, u32)> {
+    std::fs::read_to_string("/etc/passwd").map(|file| passwd::users(&file)).unwrap_or_default()
 }
 
 /// Returns whether there is a user of that name (getpwnam_r(3)).

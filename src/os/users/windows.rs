@@ -21,6 +21,12 @@ pub(in crate::os) fn name(_uid: u32) -> Option<Text> {
     None
 }
 
+/// Returns nothing: users have no numbers here.
+#[cfg(feature = "cli")]
+pub(crate) fn local_users() -> Vec<(String, u32)> {
+    Vec::new()
+}
+
 /// Returns whether this machine or its domain knows a user of that name (LookupAccountNameW).
 pub(in crate::os) fn exists(name: &str) -> bool {
     let name = wide(name);

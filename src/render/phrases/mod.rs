@@ -39,6 +39,8 @@ mod unseen;
 #[cfg(feature = "cli")]
 pub(crate) mod comparison;
 #[cfg(feature = "cli")]
+pub(crate) mod completion;
+#[cfg(feature = "cli")]
 pub(crate) mod next;
 #[cfg(feature = "cli")]
 pub(crate) mod no_match;
