@@ -129,14 +129,14 @@ fn free_ends_nothing_if_its_output_is_closed() {
 
 #[live_test(Linux)]
 fn a_nonblocking_pipe_gets_the_whole_answer() {
-    let whole = Cmd::new(["completions", "bash"]).run().code(0);
+    let whole = Cmd::new(["completions", "powershell"]).run().code(0);
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let flags = rustix::fs::fcntl_getfl(&writer).expect("the flags of a pipe");
     rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).expect("set the flags");
     // Smaller than the answer, so that it is full before the reader starts.
     #[cfg(target_os = "linux")]
     nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
-    let running = Cmd::new(["completions", "bash"]).stdout(writer).start();
+    let running = Cmd::new(["completions", "powershell"]).stdout(writer).start();
     // The program fills the pipe before the reader starts.
     let full = crate::support::until(|| (rustix::io::ioctl_fionread(&reader).ok()? >= 4096).then_some(()));
     assert!(full.is_some(), "the pipe is filled");

@@ -19,6 +19,8 @@ mod address_forms;
 mod addresses;
 mod churn;
 mod closed_output;
+mod completions;
+mod completions_names;
 mod containers;
 mod containers_by_arguments;
 mod containers_forwarding;

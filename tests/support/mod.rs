@@ -26,6 +26,8 @@ mod programs;
 mod pty_session;
 mod registry;
 mod running;
+#[cfg(unix)]
+mod shell_session;
 mod stream;
 #[cfg(unix)]
 mod supervised;
@@ -67,6 +69,8 @@ pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use pty_session::PtySession;
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
+#[cfg(unix)]
+pub(crate) use shell_session::{SHELLS, Shell};
 #[cfg(unix)]
 pub(crate) use supervised::{Service, Supervisor};
 #[cfg(unix)]

@@ -122,6 +122,11 @@ impl PtySession {
         self.keyboard.write_all(keys.as_bytes()).expect("type on the terminal");
     }
 
+    /// Returns whether this text is or was on the screen.
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.screen()).contains(text)
+    }
+
     fn screen(&self) -> Vec<u8> {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
