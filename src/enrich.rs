@@ -1,5 +1,6 @@
 //! Adds facts to listeners and their holders after the search for holders. Each step is a file.
 
+pub(crate) mod children;
 pub(crate) mod containers;
 pub(crate) mod forwarding_rules;
 pub(crate) mod notes;

@@ -12,7 +12,7 @@ pub use crate::os::internals as system;
 use crate::management::proxy;
 use crate::model::Target;
 use crate::model::{
-    Ancestor, Container, Process, ProcessId, Protocol, Selection, Snapshot, SupervisorKind, Text,
+    Container, Process, ProcessId, Protocol, RelatedProcess, Selection, Snapshot, SupervisorKind, Text,
 };
 use crate::os::parse::{container_list, supervisor};
 use crate::program_label;
@@ -178,7 +178,7 @@ pub fn script(
     command: &[Text],
     parent: Option<&Text>,
 ) -> Option<Text> {
-    let parent = parent.map(|name| Ancestor { pid: 1, name: name.clone() });
+    let parent = parent.map(|name| RelatedProcess { pid: 1, name: name.clone() });
     let process = Process {
         command: Some(command.to_vec()),
         executable: executable.cloned(),

@@ -117,12 +117,12 @@ pub use bind_attempt::{BindTarget, Overlap};
 pub use compare::{Change, ChangeKind, Comparison, Difference, changes, compare};
 pub use management::{RestarterKind, Via as FreeVia, kernel_socket::CloseEffect};
 pub use model::{
-    AcceptQueue, Ancestor, BpfStep, BpfUnavailable, Candidate, Compose, Condition, Confinement, Connection,
-    Container, ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence,
-    Exposure, Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason,
-    GitHead, Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener,
-    MissingPermissions, NetshList, NftablesRule, NotCovered, Note, OpenFilesLimit, OpenService, PathContent,
-    PathTarget, PrivilegePurpose, Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Reader,
+    AcceptQueue, BpfStep, BpfUnavailable, Candidate, Compose, Condition, Confinement, Connection, Container,
+    ContainerRuntime, DescriptorStore, EndSignal, Endpoint, Error, ErrorKind, ErrorName, Evidence, Exposure,
+    Family, FileChange, ForwardedTo, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead,
+    Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingPermissions,
+    NetshList, NftablesRule, NotCovered, Note, OpenFilesLimit, OpenService, PathContent, PathTarget,
+    PrivilegePurpose, Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Reader, RelatedProcess,
     ScanTarget, SecurityModule, Selection, Service, ServiceManager, ServiceScope, SilentRuntime, Snapshot,
     Socket, Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError,
     Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen,

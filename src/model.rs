@@ -41,8 +41,8 @@ pub use managers::{ContainerRuntime, ServiceManager, ServiceScope};
 pub use names::UnknownName;
 pub use note::{ForwardedTo, NftablesRule, Note, OpenService, WindowsProxy};
 pub use process::{
-    Ancestor, Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder,
-    Process, ProcessId, Project, Service, Supervisor, SupervisorKind, WaitingCall,
+    Compose, Condition, Container, Evidence, FileChange, Freezer, FreezerScope, GitHead, Holder, Process,
+    ProcessId, Project, RelatedProcess, Service, Supervisor, SupervisorKind, WaitingCall,
 };
 pub use request::{HolderSearch, Reader};
 pub use security_module::{Confinement, SecurityModule};

@@ -339,7 +339,7 @@ impl PlanInputs<'_> {
             return Some(PlanRefusal::Itself(process.clone()));
         }
         if self.lineage.contains(&process.id.pid) {
-            return Some(PlanRefusal::Ancestor(process.clone()));
+            return Some(PlanRefusal::RelatedProcess(process.clone()));
         }
         match self.access.get(&process.id) {
             Some(Access::Allowed | Access::Ended) => None,

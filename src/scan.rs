@@ -10,6 +10,7 @@ pub(crate) mod port_sockets;
 
 use std::path::{Path, PathBuf};
 
+use crate::enrich::children;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::target::Unix;
 use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
@@ -170,7 +171,7 @@ impl Query {
         self
     }
 
-    /// Reports all ancestors of each holder instead of its parent only.
+    /// Reports all ancestors of each holder instead of its parent only, and its children.
     pub fn parents(mut self, parents: bool) -> Query {
         self.parents = parents;
         self
@@ -318,6 +319,9 @@ impl Query {
         let context = FilterContext::read(selection, &snapshot.gaps);
         let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
         selection.drop_by_process(&mut snapshot, &context, &unread);
+        if self.parents {
+            children::add(&mut snapshot.listeners);
+        }
         snapshot.sort();
         Ok(snapshot)
     }

@@ -230,7 +230,7 @@ pub(super) struct List {
     #[command(flatten)]
     pub(super) filters: Filters,
 
-    /// Show the ancestors of each holder
+    /// Show the ancestors of each holder, and its children in the card and in JSON
     #[arg(long, help_heading = "Details")]
     pub(super) parents: bool,
 

@@ -46,7 +46,7 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ancestor, Evidence, Process, ProcessId, Protocol, Socket, State};
+    use crate::model::{Evidence, Process, ProcessId, Protocol, RelatedProcess, Socket, State};
 
     /// The head of a listener with these holders, each with its parent.
     fn head(holders: &[(u32, &str, u32)]) -> Option<u32> {
@@ -54,7 +54,7 @@ mod tests {
         let mut listener = Listener::new(Socket::new(Protocol::Unix, endpoint, State::Listen));
         for (pid, name, parent) in holders {
             let mut process = Process::new(ProcessId { pid: *pid, start: None }, (*name).into());
-            process.parents = vec![Ancestor { pid: *parent, name: "x".into() }];
+            process.parents = vec![RelatedProcess { pid: *parent, name: "x".into() }];
             listener.holders.push(Holder {
                 process,
                 descriptors: Vec::new(),

@@ -1,7 +1,8 @@
 //! Determines what resumes a suspended process, and what signals do to it until then. Pure.
 
 use crate::model::{
-    Ancestor, Condition, Container, ContainerRuntime, Freezer, FreezerScope, Process, ServiceScope, Text,
+    Condition, Container, ContainerRuntime, Freezer, FreezerScope, Process, RelatedProcess, ServiceScope,
+    Text,
 };
 
 /// What resumes a process.
@@ -14,10 +15,10 @@ pub(crate) enum Remedy {
         /// What the command has to read from standard input.
         input: Option<&'static str>,
         /// The shell that can resume the process as one of its jobs.
-        shell: Option<Ancestor>,
+        shell: Option<RelatedProcess>,
     },
     /// The tracer has to continue the process or detach from it.
-    Detach(Option<Ancestor>),
+    Detach(Option<RelatedProcess>),
     /// The cgroup has to be thawed from outside, because its control file is not visible here.
     ThawOutside(Text),
 }

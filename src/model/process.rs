@@ -90,7 +90,10 @@ pub struct Process {
     /// The start time, to the second.
     pub started_at: Option<Timestamp>,
     /// Its parent, or all its ancestors with [`crate::Query::parents`], the nearest first.
-    pub parents: Vec<Ancestor>,
+    pub parents: Vec<RelatedProcess>,
+    /// Its children, ascending by pid, without those that have ended. `None` without [`crate::Query::parents`], or if the
+    /// system's processes could not be read.
+    pub children: Option<Vec<RelatedProcess>>,
     /// The nearest known ancestor that explains why it runs: a service manager, a terminal, an editor.
     pub supervisor: Option<Supervisor>,
     /// The service it belongs to.
@@ -120,6 +123,7 @@ impl Process {
             unknown_user: None,
             started_at: None,
             parents: Vec::new(),
+            children: None,
             supervisor: None,
             service: None,
             container: None,
@@ -128,7 +132,7 @@ impl Process {
     }
 }
 
-/// One of a process's ancestors.
+/// A process of which only pid and name are told: an ancestor, a child, a debugger.
 ///
 /// ```
 /// use allears::Query;
@@ -144,7 +148,7 @@ impl Process {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Ancestor {
+pub struct RelatedProcess {
     /// Its process id.
     pub pid: u32,
     /// Its name.

@@ -201,7 +201,7 @@ pub(crate) enum PlanRefusal {
     /// The process is allears itself.
     Itself(Process),
     /// The process is an ancestor of allears.
-    Ancestor(Process),
+    RelatedProcess(Process),
     /// The process is one of the kernel's.
     Kernel(Process),
     /// The kernel holds the socket, for these uses, and no process has it open.

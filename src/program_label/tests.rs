@@ -1,7 +1,7 @@
 //! Labels for real command lines, and for any other bytes.
 
 use super::*;
-use crate::model::{Ancestor, ProcessId};
+use crate::model::{ProcessId, RelatedProcess};
 use proptest::prelude::*;
 
 fn process(name: &[u8], executable: Option<&[u8]>, command: &[&[u8]]) -> Process {
@@ -291,7 +291,7 @@ fn the_program_tells_which_interpreter_it_is() {
 fn what_was_built_a_moment_ago() {
     let run = |executable: &str, parent: &str| {
         let mut process = process(b"shop", Some(executable.as_bytes()), &[executable.as_bytes()]);
-        process.parents.push(Ancestor { pid: 1, name: parent.into() });
+        process.parents.push(RelatedProcess { pid: 1, name: parent.into() });
         shown(label(&process))
     };
     assert_eq!(run("/s/target/debug/shop", "cargo"), "cargo run");

@@ -23,7 +23,7 @@ use crate::model::{
 use crate::port_info::program_names;
 use crate::program_label;
 use values::{
-    ancestry, candidates, candidates_label, connected, container_line, is_named_by_command, queues,
+    ancestry, candidates, candidates_label, children, connected, container_line, is_named_by_command, queues,
     service_line, store_line,
 };
 
@@ -206,6 +206,7 @@ impl Card<'_> {
         add("project", project.and_then(marked), None);
         add("started", first.and_then(|holder| self.started(holder)), None);
         add("parents", first.filter(|_| self.options.parents).map(ancestry), None);
+        add("children", first.filter(|_| self.options.parents).and_then(children), None);
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
         let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
         add("service", service.map(service_line), None);

@@ -210,7 +210,9 @@ struct HolderJson {
     started_at: Option<Timestamp>,
     descriptors: Vec<u32>,
     evidence: String,
-    parents: Vec<ParentJson>,
+    parents: Vec<RelatedProcessJson>,
+    #[serde(default)]
+    children: Option<Vec<RelatedProcessJson>>,
     #[serde(default)]
     supervisor: Option<SupervisorJson>,
     service: Option<ServiceJson>,
@@ -222,8 +224,8 @@ struct HolderJson {
 #[derive(Serialize, Deserialize)]
 struct ConditionJson {
     state: String,
-    shell: Option<ParentJson>,
-    tracer: Option<ParentJson>,
+    shell: Option<RelatedProcessJson>,
+    tracer: Option<RelatedProcessJson>,
     freezer: Option<FreezerJson>,
 }
 
@@ -267,7 +269,7 @@ struct SupervisorJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ParentJson {
+struct RelatedProcessJson {
     pid: u32,
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -90,7 +90,7 @@ fn in_its_terminal(supervisor: &Supervisor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ancestor, ProcessId};
+    use crate::model::{ProcessId, RelatedProcess};
 
     fn phrase_of_start(
         parent: Option<(u32, &str)>,
@@ -107,7 +107,10 @@ mod tests {
 
     fn process(parent: Option<(u32, &str)>, supervisor: Option<Supervisor>) -> Process {
         Process {
-            parents: parent.map(|(pid, name)| Ancestor { pid, name: name.into() }).into_iter().collect(),
+            parents: parent
+                .map(|(pid, name)| RelatedProcess { pid, name: name.into() })
+                .into_iter()
+                .collect(),
             supervisor,
             ..Process::new(ProcessId { pid: 9, start: None }, "node".into())
         }

@@ -18,7 +18,7 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
     (
         "The selected listener",
         &[
-            ("Enter", "its card, with parents and connections"),
+            ("Enter", "its card, with parents, children and clients"),
             ("w", "why: can its port be bound, and if not, why?"),
             ("f", "free: shows the plan and asks; y and Enter carry it out"),
             ("y p", "copy the pid of the holder"),

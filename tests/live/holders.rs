@@ -118,6 +118,17 @@ fn parents_are_reported_on_request() {
         "the nearest ancestor of a worker",
     );
     answer.assert_eq(&worker["parents"][1]["pid"], &json!(std::process::id()), "the one after it");
+    answer.assert_eq(&worker["children"], &json!([]), "a worker has no children");
+    let main = holders(answer.only()).iter().find(|holder| holder["pid"] == server.pid());
+    let main = main.expect("the server is a holder");
+    let child = json!([{"pid": worker["pid"], "name": "fixture"}]);
+    answer.assert_eq(&main["children"], &child, "the children of the server");
+    let card = Cmd::new(["--parents".to_owned(), format!("tcp/{port}")]).run().code(0);
+    let line = format!("children   fixture ({})", worker["pid"]);
+    card.assert(card.text().contains(&line), &line);
+    let answer = Cmd::new([format!("tcp/{port}")]).answer(0);
+    let unread = holders(answer.only()).iter().all(|holder| holder["children"].is_null());
+    answer.assert(unread, "unknown without --parents");
 }
 
 #[live_test(Linux)]

@@ -98,7 +98,7 @@ pub enum FreeRefusalReason {
     /// The process is the caller.
     Caller,
     /// The process is an ancestor of the caller.
-    Ancestor,
+    RelatedProcess,
     /// The kernel holds the socket, or the process is one of the kernel's.
     Kernel,
     /// The caller lacks permission to end the process.
@@ -208,7 +208,7 @@ impl From<&PlanRefusal> for FreeRefusal {
                 (Why::StandsForOthers, Some(process), command.as_ref())
             }
             PlanRefusal::Itself(process) => (Why::Caller, Some(process), None),
-            PlanRefusal::Ancestor(process) => (Why::Ancestor, Some(process), None),
+            PlanRefusal::RelatedProcess(process) => (Why::RelatedProcess, Some(process), None),
             PlanRefusal::Kernel(process) => (Why::Kernel, Some(process), None),
             PlanRefusal::KernelHolds(..) => (Why::Kernel, None, None),
             PlanRefusal::Denied(process) => (Why::Permission, Some(process), None),
@@ -241,7 +241,7 @@ names! { FreeRefusalReason, "reason to refuse a plan":
     PidNamespace => "pid-namespace",
     StandsForOthers => "stands-for-others",
     Caller => "caller",
-    Ancestor => "ancestor",
+    RelatedProcess => "ancestor",
     Kernel => "kernel",
     Permission => "permission",
     Failed => "failed",

@@ -1,7 +1,7 @@
 //! Why a process does not run.
 
 use crate::model::names::names;
-use crate::model::{Ancestor, Text};
+use crate::model::{RelatedProcess, Text};
 
 /// Why a process does not run. It keeps its sockets: the kernel completes connections to them, and no process answers.
 ///
@@ -26,12 +26,12 @@ pub enum Condition {
     /// A signal stopped it: SIGSTOP, or SIGTSTP by Ctrl-Z in its terminal. SIGCONT resumes it.
     Stopped {
         /// The shell whose job it is. `None` if it is no shell's job, or if that was not read.
-        shell: Option<Ancestor>,
+        shell: Option<RelatedProcess>,
     },
     /// The process that traces it, usually a debugger, stopped it.
     Traced {
         /// The tracer. `None` if it is outside of this pid namespace, or was not read.
-        tracer: Option<Ancestor>,
+        tracer: Option<RelatedProcess>,
     },
     /// Its cgroup is frozen, for instance by pausing its container.
     Frozen(Freezer),

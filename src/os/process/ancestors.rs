@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sysinfo::System;
 
-use crate::model::{Ancestor, Process, Supervisor, Text};
+use crate::model::{Process, RelatedProcess, Supervisor, Text};
 use crate::os::parse::supervisor;
 use crate::os::process::LONGEST_ANCESTRY;
 use crate::os::process::sysinfo::SysinfoQuery;
@@ -34,7 +34,7 @@ pub(in crate::os) fn add(
                 terminal: None,
             });
         }
-        facts.parents.push(Ancestor { pid, name });
+        facts.parents.push(RelatedProcess { pid, name });
         if facts.parents.len() == LONGEST_ANCESTRY {
             break;
         }

@@ -3,8 +3,8 @@
 use super::LONGEST_LIST;
 use crate::management::service_command::release_store;
 use crate::model::{
-    Ancestor, Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Process,
-    Protocol, Service, Socket, Text, Unseen,
+    Candidate, Connection, Container, DescriptorStore, Evidence, Holder, Listener, Process, Protocol,
+    RelatedProcess, Service, Socket, Text, Unseen,
 };
 use crate::render::current_user::CurrentUser;
 use crate::render::escape::escape;
@@ -19,8 +19,20 @@ pub(super) fn is_named_by_command(path: &Text, process: &Process) -> bool {
 
 /// Returns the ancestors, the nearest first: `zsh (4007) < login (880)`.
 pub(super) fn ancestry(holder: &Holder) -> String {
-    let named = |parent: &Ancestor| format!("{} ({})", phrases::process_name(&parent.name), parent.pid);
-    holder.process.parents.iter().map(named).collect::<Vec<_>>().join(" < ")
+    holder.process.parents.iter().map(related).collect::<Vec<_>>().join(" < ")
+}
+
+/// Returns the children: `sh (4122), esbuild (4130)`. `None` if there are none or they are unknown.
+pub(super) fn children(holder: &Holder) -> Option<String> {
+    let children = holder.process.children.as_ref().filter(|children| !children.is_empty())?;
+    let mut shown: Vec<String> = children.iter().take(LONGEST_LIST).map(related).collect();
+    let more = children.len() - shown.len();
+    shown.extend((more > 0).then(|| format!("{more} more")));
+    Some(shown.join(", "))
+}
+
+fn related(process: &RelatedProcess) -> String {
+    format!("{} ({})", phrases::process_name(&process.name), process.pid)
 }
 
 /// Returns the value of `service`: `cups.socket, starts cups.service`.

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::{read, write, write_lines};
 use crate::model::text::acts_on_terminal;
 use crate::model::{
-    AcceptQueue, Ancestor, Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind,
-    Evidence, Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder, Listener,
-    PathContent, PathTarget, Process, ProcessId, Project, Protocol, Service, Snapshot, Socket, State,
+    AcceptQueue, Candidate, Compose, Condition, Connection, Container, Endpoint, ErrorKind, Evidence,
+    Freezer, FreezerScope, Gap, GapDetail, GapKind, GapReason, GitHead, Help, Holder, Listener, PathContent,
+    PathTarget, Process, ProcessId, Project, Protocol, RelatedProcess, Service, Snapshot, Socket, State,
     Supervisor, Text, UnixPath, UnknownUser, Unseen, UnseenReason, UserNamespace, UserRange,
 };
 use crate::model::{Selection, UserName};
@@ -35,7 +35,8 @@ fn process(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Process {
         user: Some("dev".into()),
         unknown_user: Some(UnknownUser::UnmappedOrOverflow),
         started_at: Timestamp::from_second(1_000_000).ok(),
-        parents: vec![Ancestor { pid: 1, name: vec![0xff].into() }],
+        parents: vec![RelatedProcess { pid: 1, name: vec![0xff].into() }],
+        children: Some(vec![RelatedProcess { pid: 4122, name: vec![0xfe].into() }]),
         supervisor: Some(Supervisor {
             kind: "tmux".into(),
             pid: 1,

@@ -11,13 +11,13 @@ use super::asked::AskedJson;
 use super::escaping_formatter::EscapingFormatter;
 use super::{
     CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson, Document,
-    FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, ParentJson,
-    PathJson, PeerJson, ProbeJson, ProjectJson, QueueJson, SCHEMA, ServiceJson, SupervisorJson, UnseenJson,
-    UserNamespaceJson, UserRangeJson,
+    FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, PathJson,
+    PeerJson, ProbeJson, ProjectJson, QueueJson, RelatedProcessJson, SCHEMA, ServiceJson, SupervisorJson,
+    UnseenJson, UserNamespaceJson, UserRangeJson,
 };
 use crate::model::{
-    Ancestor, Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket,
-    Listener, Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
+    Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket, Listener,
+    RelatedProcess, Service, Snapshot, Supervisor, Text, UnixPath, Unseen, UserNamespace,
 };
 
 /// Writes a snapshot as one document.
@@ -200,7 +200,8 @@ impl From<&Holder> for HolderJson {
             started_at: process.started_at,
             descriptors: holder.descriptors.clone(),
             evidence: holder.evidence.as_str().to_owned(),
-            parents: process.parents.iter().map(ParentJson::from).collect(),
+            parents: process.parents.iter().map(RelatedProcessJson::from).collect(),
+            children: process.children.as_ref().map(|all| all.iter().map(RelatedProcessJson::from).collect()),
             supervisor: process.supervisor.as_ref().map(SupervisorJson::from),
             service: process.service.as_ref().map(ServiceJson::from),
             container: process.container.as_ref().map(ContainerJson::from),
@@ -218,8 +219,8 @@ impl From<&Condition> for ConditionJson {
         };
         ConditionJson {
             state: condition.as_str().to_owned(),
-            shell: shell.map(ParentJson::from),
-            tracer: tracer.map(ParentJson::from),
+            shell: shell.map(RelatedProcessJson::from),
+            tracer: tracer.map(RelatedProcessJson::from),
             freezer: freezer.map(|freezer| FreezerJson {
                 version: freezer.version,
                 cgroup: lossy(&freezer.cgroup),
@@ -232,9 +233,9 @@ impl From<&Condition> for ConditionJson {
     }
 }
 
-impl From<&Ancestor> for ParentJson {
-    fn from(parent: &Ancestor) -> Self {
-        ParentJson { pid: parent.pid, name: lossy(&parent.name), name_bytes: bytes(&parent.name) }
+impl From<&RelatedProcess> for RelatedProcessJson {
+    fn from(parent: &RelatedProcess) -> Self {
+        RelatedProcessJson { pid: parent.pid, name: lossy(&parent.name), name_bytes: bytes(&parent.name) }
     }
 }
 

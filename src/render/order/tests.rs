@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    AcceptQueue, Ancestor, Connection, Container, Evidence, GitHead, Note, Probe, ProbeOutcome, Process,
-    ProcessId, Project, Protocol, Service, Socket, State, Text, Unseen, UnseenReason,
+    AcceptQueue, Connection, Container, Evidence, GitHead, Note, Probe, ProbeOutcome, Process, ProcessId,
+    Project, Protocol, RelatedProcess, Service, Socket, State, Text, Unseen, UnseenReason,
 };
 
 fn natural(text: &str) -> Natural {
@@ -102,7 +102,7 @@ fn holder() -> impl Strategy<Value = Holder> {
         let mut process = Process::new(ProcessId { pid, start: None }, name.clone());
         (process.user, process.uid) = (user.clone(), uid);
         process.started_at = started.and_then(|at| Timestamp::from_millisecond(at * 100).ok());
-        process.parents = vec![Ancestor { pid: pid + 1, name: name.clone() }];
+        process.parents = vec![RelatedProcess { pid: pid + 1, name: name.clone() }];
         process.command = other.as_ref().map(|_| command);
         (process.executable, process.directory) = (user.clone(), other.clone());
         process.script.clone_from(&other);

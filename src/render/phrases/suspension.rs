@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name_and_pid;
 use crate::management::suspension::{Remedy, SignalEffect};
-use crate::model::{Ancestor, Condition, Freezer, FreezerScope, Process, Text};
+use crate::model::{Condition, Freezer, FreezerScope, Process, RelatedProcess, Text};
 use crate::render::escape::escape;
 use crate::shell;
 
@@ -79,7 +79,7 @@ impl fmt::Display for Condition {
 }
 
 /// Returns the phrase for an ancestor: `bash (pid 7)`.
-fn parent(parent: &Ancestor) -> String {
+fn parent(parent: &RelatedProcess) -> String {
     name_and_pid(&parent.name, parent.pid)
 }
 
@@ -87,7 +87,7 @@ fn parent(parent: &Ancestor) -> String {
 mod tests {
     use super::*;
     use crate::management::suspension::helps;
-    use crate::model::{Ancestor, Container, ProcessId, Service};
+    use crate::model::{Container, ProcessId, RelatedProcess, Service};
 
     fn process(condition: Condition) -> Process {
         Process {
@@ -109,8 +109,8 @@ mod tests {
         shell::quote(&word.into()).unwrap()
     }
 
-    fn bash() -> Option<Ancestor> {
-        Some(Ancestor { pid: 7, name: "bash".into() })
+    fn bash() -> Option<RelatedProcess> {
+        Some(RelatedProcess { pid: 7, name: "bash".into() })
     }
 
     #[test]
@@ -123,7 +123,9 @@ mod tests {
             "kill -CONT 41 resumes it, as does fg in its shell, bash (pid 7)"
         );
         assert_eq!(
-            phrase(&process(Condition::Traced { tracer: Some(Ancestor { pid: 9, name: "gdb".into() }) })),
+            phrase(&process(Condition::Traced {
+                tracer: Some(RelatedProcess { pid: 9, name: "gdb".into() })
+            })),
             "detach gdb (pid 9), or let it continue the process"
         );
         assert_eq!(

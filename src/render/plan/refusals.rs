@@ -22,7 +22,7 @@ pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
             stands_for(process, role, manager.as_ref(), command.as_deref(), target)
         }
         PlanRefusal::Itself(process) => format!("{} is allears itself", phrases::process(process)),
-        PlanRefusal::Ancestor(process) => format!(
+        PlanRefusal::RelatedProcess(process) => format!(
             "{} is an ancestor of allears: ending it would end the session that asks",
             phrases::process(process)
         ),

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Ancestor, Container, Process, Service, ServiceScope, Supervisor, SupervisorKind, Text};
+use crate::model::{
+    Container, Process, RelatedProcess, Service, ServiceScope, Supervisor, SupervisorKind, Text,
+};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::parse::linux::cgroup_file;
@@ -35,7 +37,7 @@ pub(in crate::os) fn add_ancestors(processes: &mut BTreeMap<u32, Process>, whole
             }
             seen.push(pid);
             if whole || process.parents.is_empty() {
-                process.parents.push(Ancestor { pid, name: ancestor.name.clone() });
+                process.parents.push(RelatedProcess { pid, name: ancestor.name.clone() });
             }
             if let (None, Some(kind)) = (&process.supervisor, &ancestor.kind) {
                 let below = child.terminal.unwrap_or_else(|| terminal_of(process.id.pid));
@@ -152,8 +154,8 @@ fn file(pid: u32, name: &str, limit: u64) -> Option<Vec<u8>> {
 }
 
 /// Returns only the parent's pid, from which [`add_ancestors`] continues.
-pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<Ancestor> {
-    vec![Ancestor { pid: stat.parent, name: Text::default() }]
+pub(in crate::os) fn parent_only(stat: &Stat) -> Vec<RelatedProcess> {
+    vec![RelatedProcess { pid: stat.parent, name: Text::default() }]
 }
 
 #[cfg(test)]
@@ -194,7 +196,7 @@ mod tests {
         process.id.start = Some(0);
         assert_eq!(completed(process, true).parents, []);
         let mut process = own();
-        process.parents = vec![Ancestor { pid: 0, name: Text::default() }];
+        process.parents = vec![RelatedProcess { pid: 0, name: Text::default() }];
         assert_eq!(completed(process, true).parents, []);
     }
 }

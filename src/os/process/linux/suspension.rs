@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::program_file::ProgramFiles;
-use crate::model::{Ancestor, Condition, Freezer, FreezerScope, Process, Text};
+use crate::model::{Condition, Freezer, FreezerScope, Process, RelatedProcess, Text};
 use crate::os::linux_api::cgroup_owner::belongs_to;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
@@ -189,7 +189,7 @@ fn stopped(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
 
 /// Returns the shell whose job a process is: the parent of its process group's leader, in the same session on the same
 /// terminal, and in another group. That is what job control needs (credentials(7)).
-fn shell_of(stat: &Stat) -> Option<Ancestor> {
+fn shell_of(stat: &Stat) -> Option<RelatedProcess> {
     if stat.terminal == 0 || stat.group == 0 {
         return None;
     }
@@ -197,7 +197,7 @@ fn shell_of(stat: &Stat) -> Option<Ancestor> {
     let shell = stat_of(leader.parent)?;
     let is_job = |one: &Stat| (one.session, one.terminal) == (stat.session, stat.terminal);
     (is_job(&leader) && is_job(&shell) && shell.group != stat.group)
-        .then(|| Ancestor { pid: leader.parent, name: shell.name.as_slice().into() })
+        .then(|| RelatedProcess { pid: leader.parent, name: shell.name.as_slice().into() })
 }
 
 fn stat_of(pid: u32) -> Option<Stat> {
@@ -222,7 +222,7 @@ fn traced(directory: &impl AsFd, stat: &Stat) -> Option<Condition> {
     let named = |thread: u32| {
         let status = procfs::read_at(CWD, format!("/proc/{thread}/status").as_str(), LONGEST_FILE).ok()?;
         let pid = Stops::parse(&status).process?;
-        Some(Ancestor { pid, name: stat_of(pid)?.name.as_slice().into() })
+        Some(RelatedProcess { pid, name: stat_of(pid)?.name.as_slice().into() })
     };
     Some(Condition::Traced { tracer: after.tracer.and_then(named) })
 }

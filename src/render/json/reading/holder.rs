@@ -5,10 +5,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{InvalidValue, file_change, plain, text, text_option, unknown_user};
 use crate::model::{
-    Ancestor, Condition, Container, Evidence, Freezer, FreezerScope, GitHead, Holder, Process, ProcessId,
-    Project, Service, Supervisor, Text,
+    Condition, Container, Evidence, Freezer, FreezerScope, GitHead, Holder, Process, ProcessId, Project,
+    RelatedProcess, Service, Supervisor, Text,
 };
-use crate::render::json::{ConditionJson, FreezerJson, HolderJson, ParentJson, ProjectJson, SupervisorJson};
+use crate::render::json::{
+    ConditionJson, FreezerJson, HolderJson, ProjectJson, RelatedProcessJson, SupervisorJson,
+};
 
 impl TryFrom<HolderJson> for Holder {
     type Error = InvalidValue;
@@ -38,7 +40,8 @@ impl TryFrom<HolderJson> for Holder {
             user: plain(&json.user),
             unknown_user: unknown_user(&json.user_unknown, "holders.user_unknown")?,
             started_at: json.started_at,
-            parents: json.parents.into_iter().map(Ancestor::try_from).collect::<Result<_, _>>()?,
+            parents: related(json.parents)?,
+            children: json.children.map(related).transpose()?,
             supervisor: json.supervisor.map(Supervisor::try_from).transpose()?,
             service: json.service.map(Service::from),
             container: json.container.map(Container::from),
@@ -49,12 +52,16 @@ impl TryFrom<HolderJson> for Holder {
     }
 }
 
-impl TryFrom<ParentJson> for Ancestor {
+fn related(processes: Vec<RelatedProcessJson>) -> Result<Vec<RelatedProcess>, InvalidValue> {
+    processes.into_iter().map(RelatedProcess::try_from).collect()
+}
+
+impl TryFrom<RelatedProcessJson> for RelatedProcess {
     type Error = InvalidValue;
 
-    fn try_from(json: ParentJson) -> Result<Self, InvalidValue> {
+    fn try_from(json: RelatedProcessJson) -> Result<Self, InvalidValue> {
         let name = text(&json.name, json.name_bytes.as_ref(), "holders.parents.name_bytes")?;
-        Ok(Ancestor { pid: json.pid, name })
+        Ok(RelatedProcess { pid: json.pid, name })
     }
 }
 
@@ -62,7 +69,7 @@ impl TryFrom<ConditionJson> for Condition {
     type Error = InvalidValue;
 
     fn try_from(json: ConditionJson) -> Result<Self, InvalidValue> {
-        let parent = |parent: Option<ParentJson>| parent.map(Ancestor::try_from).transpose();
+        let parent = |parent: Option<RelatedProcessJson>| parent.map(RelatedProcess::try_from).transpose();
         match (json.state.as_str(), json.freezer) {
             ("stopped", _) => Ok(Condition::Stopped { shell: parent(json.shell)? }),
             ("traced", _) => Ok(Condition::Traced { tracer: parent(json.tracer)? }),
