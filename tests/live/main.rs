@@ -91,6 +91,7 @@ mod wait_http;
 mod wait_many;
 mod watch;
 mod watch_screen;
+mod watch_tmux;
 mod why;
 mod why_addresses;
 mod why_and_bind;

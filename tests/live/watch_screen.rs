@@ -3,9 +3,11 @@
 
 #![cfg(unix)]
 
-use crate::support::{Cmd, Fixture, Output, PtySession, live_test, port, runs};
+use crate::support::{Cmd, Fixture, Output, PtySession, folder, live_test, port, runs};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 fn server(port: u16) -> Fixture {
     Fixture::start([format!("tcp=127.0.0.1:{port}")])
@@ -129,4 +131,32 @@ fn a_toggle_reads_what_was_not_read() {
     screen.wait_for_text("with udp");
     screen.wait_for_text(&there.pid().to_string());
     screen.type_in("q").without_panic().code(0);
+}
+
+/// An opener that notes its argument, in a mount namespace of its own.
+#[live_test(Linux, Root, MOUNT_NAMESPACE)]
+fn o_opens_the_url_with_the_desktops_program() {
+    let (noted, opener) = (folder().join("opened-url"), folder().join("opener"));
+    let server = server(port());
+    let stage = "
+        if [ -e /usr/bin/xdg-open ]; then
+            mount --bind \"$1\" /usr/bin/xdg-open
+        else
+            mount -t tmpfs -o mode=755 none /usr/local/bin && cp -p \"$1\" /usr/local/bin/xdg-open
+        fi && shift && exec \"$@\"";
+    let open = |script: &str, expected: &str| {
+        std::fs::write(&opener, format!("#!/bin/sh\n{script}\n")).expect("write an opener");
+        std::fs::set_permissions(&opener, Permissions::from_mode(0o755)).expect("make it executable");
+        let launcher = ["unshare", "--mount", "sh", "-c", stage, "sh", &opener.display().to_string()];
+        let watch = Cmd::new(["watch".to_owned(), server.port().to_string()]).through(launcher);
+        let mut screen = watch.env("TERM", "xterm").env("NO_COLOR", "1").start_on_terminal();
+        screen.wait_for_text("1 row ");
+        screen.press("o");
+        screen.wait_for_text(expected);
+        screen.type_in("q").without_panic().code(0);
+    };
+    let url = format!("http://localhost:{}", server.port());
+    open(&format!("printf %s \"$*\" > {}", noted.display()), &format!("opened {url}"));
+    assert_eq!(std::fs::read_to_string(&noted).ok().as_ref(), Some(&url), "its only argument");
+    open("exit 3", &format!("cannot open {url}: xdg-open failed"));
 }

@@ -35,6 +35,8 @@ mod supervised;
 mod systemd;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod tmux_shell;
 mod users;
 
 pub(crate) use allears_test_macros::live_test;
@@ -77,6 +79,8 @@ pub(crate) use supervised::{Service, Supervisor};
 pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};
 #[cfg(unix)]
 pub(crate) use terminal::without_styles;
+#[cfg(unix)]
+pub(crate) use tmux_shell::TmuxShell;
 #[cfg(unix)]
 pub(crate) use users::ordinary_uid;
 pub(crate) use users::{NOBODY, is_root, ordinary_user};
