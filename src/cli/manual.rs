@@ -1,5 +1,9 @@
 //! `allears man`: the manual on a terminal, its source in a pipe, its pages in a folder.
 
+mod page;
+mod roff;
+mod texts;
+
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -21,14 +25,11 @@ pub(super) fn run(directory: Option<&Path>) -> Exit {
 }
 
 fn show() -> Exit {
-    let mut page = Vec::new();
-    if let Err(error) = clap_mangen::Man::new(Arguments::command()).render(&mut page) {
-        return fail(&format!("cannot render the manual: {error}"), None);
-    }
+    let page = page::main_page(&arguments());
     if !io::stdout().is_terminal() {
-        return print(&page);
+        return print(page.as_bytes());
     }
-    match by_man(&page) {
+    match by_man(page.as_bytes()) {
         true => Exit::Found,
         // The help has the same sentences.
         false => print(Arguments::command().render_long_help().to_string().as_bytes()),
@@ -47,10 +48,24 @@ fn by_man(page: &[u8]) -> bool {
 }
 
 fn write_pages(directory: &Path) -> Exit {
-    let written = fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(Arguments::command(), directory).map(drop));
-    match written {
+    match try_write_pages(directory) {
         Ok(()) => Exit::Found,
         Err(error) => fail(&format!("cannot write the manual into {}: {error}", directory.display()), None),
     }
+}
+
+fn try_write_pages(directory: &Path) -> io::Result<()> {
+    let root = arguments();
+    let write = |name: String, page: String| fs::write(directory.join(format!("{name}.1")), page);
+    fs::create_dir_all(directory)?;
+    write(page::name(&root), page::main_page(&root))?;
+    page::commands(&root)
+        .try_for_each(|command| write(page::name(command), page::command_page(&root, command)))
+}
+
+/// Returns the arguments, with what clap adds to them.
+fn arguments() -> clap::Command {
+    let mut root = Arguments::command();
+    root.build();
+    root
 }

@@ -54,6 +54,7 @@ mod holders_without_descriptor;
 mod job_control;
 mod kernel_sockets;
 mod load;
+mod manual;
 mod names;
 mod namespaces;
 mod namespaces_hidden;

@@ -172,4 +172,4 @@ about reads only built-in tables: no socket, process or network. It lists the
 registry's assignments and common uses separately. They do not show what holds the
 port on this machine; allears PORT does.
 
-Exit status: 0, or 2 for invalid arguments.";
+Exit status: 0 printed, 2 invalid arguments.";
