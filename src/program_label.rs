@@ -6,6 +6,7 @@ mod java;
 mod launch;
 mod packages;
 mod programs;
+mod served_folder;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -73,10 +74,16 @@ fn find(process: &Process) -> Option<Label> {
         Start::Script { path, arguments } => Some(file(interpreter, path, arguments)),
         Start::Module { name, arguments } => {
             let tool = tools::named(interpreter.language, name).map(|tool| tool.with(name, arguments));
-            let module = || short(name).map(|name| [b"python -m ".as_slice(), name].concat());
+            let module = || {
+                let folder = served_folder::of_module(name, arguments).unwrap_or_default();
+                short(name).map(|name| [b"python -m ".as_slice(), name, &folder].concat())
+            };
             tool.or_else(module).map(|text| Label::Named(text.into()))
         }
-        Start::Named(name) => Some(Label::Named(name.into())),
+        Start::Named(name) => {
+            let folder = served_folder::of_interpreter(interpreter.language, &name, arguments);
+            Some(Label::Named([name, folder.unwrap_or_default()].concat().into()))
+        }
         Start::File(name) => Some(Label::File(name.into())),
     }
 }
@@ -97,8 +104,9 @@ fn applet(process: &Process, command: &[&[u8]]) -> Option<Label> {
             _ => None,
         };
     }
+    let folder = served_folder::of_applet(file_name(applet), arguments).unwrap_or_default();
     let applet = short(file_name(applet)).filter(|word| tools::is_plain(word))?;
-    Some(Label::Named([b"busybox ".as_slice(), applet].concat().into()))
+    Some(Label::Named([b"busybox ".as_slice(), applet, &folder].concat().into()))
 }
 
 /// Returns the label of Erlang's virtual machine: the script and the name of the node, as far as the arguments have them.

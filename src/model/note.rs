@@ -132,6 +132,20 @@ pub enum ForwardedTo {
         /// The host that ssh is connected to.
         by: Text,
     },
+    /// `kubectl port-forward` forwards to a pod, or to one that it selected by another resource.
+    Kubernetes {
+        /// `svc/db`; a name alone is that of a pod.
+        resource: Text,
+        /// The number or the name of the port.
+        port: Text,
+        /// The namespace, if the command line has it.
+        namespace: Option<Text>,
+    },
+    /// socat connects to its other address.
+    Socat {
+        /// The address as socat was given it, without options: `TCP:db:5432`.
+        to: Text,
+    },
     /// qemu forwards to its guest.
     Guest {
         /// The address of the guest, if the command line has it.

@@ -1,5 +1,8 @@
-//! Forwards in command lines: `-L`, `-R` and `-D` of ssh(1), and the ports that qemu forwards into its guest. Pure.
-//! Configuration files are not read.
+//! Forwards in command lines: `-L`, `-R` and `-D` of ssh(1), the ports that qemu forwards into its guest, kubectl and
+//! socat. Pure. Configuration files are not read.
+
+mod kubectl;
+mod socat;
 
 use crate::model::{ForwardedTo, Process, Text};
 
@@ -101,8 +104,19 @@ impl ForwardOption<'_> {
     }
 }
 
+/// Returns the label of a program that forwards, by its arguments.
+pub(super) fn label(program: &[u8], arguments: &[&[u8]]) -> Option<Vec<u8>> {
+    match program {
+        b"ssh" | b"ssh.exe" => ssh_label(arguments),
+        b"kubectl" | b"kubectl.exe" => kubectl::label("kubectl", arguments),
+        b"oc" | b"oc.exe" => kubectl::label("oc", arguments),
+        b"socat" => socat::label(arguments),
+        _ => None,
+    }
+}
+
 /// Returns the label of ssh: `ssh -L 3000:db:5432 dev@host`. `None` if the command line forwards nothing.
-pub(crate) fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
+fn ssh_label(arguments: &[&[u8]]) -> Option<Vec<u8>> {
     let ssh = Ssh::parse(arguments);
     let count = ssh.forwards.len();
     if count == 0 {
@@ -137,6 +151,8 @@ pub(crate) fn forward(process: &Process, port: u16) -> Option<ForwardedTo> {
                 None => ForwardedTo::Socks { by },
             })
         }
+        b"kubectl" | b"oc" => kubectl::forward(arguments, port),
+        b"socat" => socat::forward(arguments, port),
         name if name.starts_with(b"qemu-system-") => guest(arguments, port),
         _ => None,
     }
@@ -229,6 +245,74 @@ mod tests {
     }
 
     #[test]
+    fn kubectl_forwards_to_a_resource() {
+        for (line, port, wanted) in [
+            ("kubectl port-forward svc/db 5432:5432", 5432, "kubectl forwards it to port 5432 of svc/db"),
+            (
+                "kubectl -n shop port-forward --address 0.0.0.0 deployment/web 8080:http 9090",
+                8080,
+                "kubectl forwards it to port http of deployment/web in namespace shop",
+            ),
+            (
+                "kubectl port-forward web-0 --namespace=shop -v 6 9090",
+                9090,
+                "kubectl forwards it to port 9090 of pod/web-0 in namespace shop",
+            ),
+            (
+                "/usr/bin/oc port-forward -nshop --insecure-skip-tls-verify pod/x 1:2",
+                1,
+                "kubectl forwards it to port 2 of pod/x in namespace shop",
+            ),
+        ] {
+            assert_eq!(phrase(line, port).as_deref(), Some(wanted), "{line}");
+        }
+        for (line, port) in [
+            ("kubectl port-forward svc/db :5432", 5432),
+            ("kubectl port-forward svc/db 8080:5432", 5432),
+            ("kubectl proxy --port 8001", 8001),
+            ("kubectl port-forward svc/db", 5432),
+            ("kubectl get pods", 80),
+        ] {
+            assert_eq!(phrase(line, port), None, "{line}");
+        }
+        let label = |line: &str| {
+            let words: Vec<&[u8]> = line.split(' ').skip(1).map(str::as_bytes).collect();
+            super::label(b"kubectl", &words).map(|label| String::from_utf8_lossy(&label).into_owned())
+        };
+        let line = "kubectl --context prod port-forward -n shop svc/db 5432:5432";
+        assert_eq!(label(line).as_deref(), Some("kubectl port-forward svc/db 5432:5432"));
+        assert_eq!(label("kubectl get pods"), None);
+        let many = format!("kubectl port-forward svc/db {}", "10000:10000 ".repeat(9).trim_end());
+        assert_eq!(label(&many).as_deref(), Some("kubectl port-forward svc/db, 9 ports"));
+    }
+
+    #[test]
+    fn socat_connects_two_addresses() {
+        for (line, port, wanted) in [
+            ("socat TCP-LISTEN:8080,fork,reuseaddr TCP:db:5432", 8080, "socat connects it to TCP:db:5432"),
+            (
+                "socat -d -d tcp6-l:8080 unix-connect:/run/x.sock,retry=3",
+                8080,
+                "socat connects it to unix-connect:/run/x.sock",
+            ),
+            ("socat - TCP4-LISTEN:8080", 8080, "socat connects it to -"),
+            ("socat TCP-LISTEN:8080 EXEC:/bin/true", 8080, "socat connects it to EXEC"),
+        ] {
+            assert_eq!(phrase(line, port).as_deref(), Some(wanted), "{line}");
+        }
+        for (line, port) in [
+            ("socat TCP-LISTEN:8080 TCP:db:5432", 5432),
+            ("socat UDP-LISTEN:53 UDP:db:53", 53),
+            ("socat TCP:db:5432 -", 5432),
+            ("socat", 80),
+        ] {
+            assert_eq!(phrase(line, port), None, "{line}");
+        }
+        let words: [&[u8]; 2] = [b"TCP-LISTEN:8080,fork", b"TCP:db:5432,nodelay"];
+        assert_eq!(super::label(b"socat", &words).as_deref(), Some(b"socat TCP:db:5432".as_slice()));
+    }
+
+    #[test]
     fn qemu_forwards_into_its_guest() {
         let line = "qemu-system-x86_64 -m 1G -netdev user,id=n,hostfwd=tcp::5555-:22,hostfwd=tcp:127.0.0.1:8080-10.0.2.15:80";
         assert_eq!(phrase(line, 5555).as_deref(), Some("qemu forwards it to port 22 of its guest"));
@@ -243,6 +327,8 @@ mod tests {
             let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             let _ = ssh_label(&slices);
             let _ = guest(&slices, port);
+            let _ = kubectl::forward(&slices, port);
+            let _ = socat::forward(&slices, port);
             let mut any = process("ssh");
             any.command = Some(words.into_iter().map(Text::from).collect());
             let _ = forward(&any, port);

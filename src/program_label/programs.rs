@@ -1,7 +1,7 @@
 //! Programs other than interpreters whose arguments show what they do: the application of uwsgi, the forwards of ssh, an
 //! applet of busybox. From their manual pages.
 
-use super::{file_name, short, tools};
+use super::{file_name, forwards, served_folder, short, tools};
 
 /// Options of uwsgi that name the application, the most specific first (uwsgi --help, 2.0).
 const UWSGI_APPLICATION: [&[&str]; 3] = [
@@ -14,8 +14,7 @@ const UWSGI_APPLICATION: [&[&str]; 3] = [
 pub(super) fn named(program: &[u8], arguments: &[&[u8]]) -> Option<Vec<u8>> {
     match program {
         b"uwsgi" | b"uwsgi-core" => uwsgi(arguments),
-        b"ssh" | b"ssh.exe" => crate::program_label::forwards::ssh_label(arguments),
-        _ => None,
+        _ => forwards::label(program, arguments).or_else(|| served_folder::label(program, arguments)),
     }
 }
 

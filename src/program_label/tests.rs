@@ -93,6 +93,9 @@ fn python() {
         ("python3 -m http.server 8000", "python -m http.server"),
         ("python -X dev -W ignore -m http.server 8000", "python -m http.server"),
         ("python3.11 -uBm http.server", "python -m http.server"),
+        ("python3 -m http.server -d dist 8000", "python -m http.server -d dist"),
+        ("python3 -m http.server 8000 --directory=/srv/www", "python -m http.server -d /srv/www"),
+        ("python3 -m http.server -b :: -d", "python -m http.server"),
         ("python3 -mhttp.server", "python -m http.server"),
         ("python3 -Wignore -Xutf8 app.py", "[app.py]"),
         ("python3 -m uvicorn --port 8000 shop.main:app", "uvicorn shop.main:app"),
@@ -139,7 +142,7 @@ fn ruby_php_perl_and_shells() {
         ("ruby -W0 -run -e httpd -- . --port=8000", "ruby -run -e httpd"),
         ("ruby -run -e system(1)", ""),
         ("ruby -rubygems -e httpd", ""),
-        ("php -S localhost:8000 -t public", "php -S"),
+        ("php -S localhost:8000 -t public", "php -S -t public"),
         ("php8.2 -d memory_limit=1G -S 0.0.0.0:80", "php -S"),
         ("php artisan serve --port=8000", "artisan serve"),
         ("php -f server.php", "[server.php]"),
@@ -356,4 +359,24 @@ fn a_script_without_a_name() {
     ] {
         assert_eq!(label(&process(words[0], None, words)), None, "{words:?}");
     }
+}
+
+#[test]
+fn served_folders() {
+    all(&[
+        ("php -S localhost:8000 -t public", "php -S -t public"),
+        ("php -t public -S localhost:8000", "php -S -t public"),
+        ("php -S localhost:8000", "php -S"),
+        ("ruby -run -e httpd dist -p 8000", "ruby -run -e httpd dist"),
+        ("ruby -run -ehttpd -p8000 .", "ruby -run -e httpd"),
+        ("ruby -run -e httpd -- --port=8000 dist", "ruby -run -e httpd dist"),
+        ("ruby -run -e httpd -- --port 8000", "ruby -run -e httpd"),
+        ("ruby -run -ehttpd", "ruby -run -e httpd"),
+        ("busybox httpd -f -p 8000 -h /srv/www", "busybox httpd -h /srv/www"),
+        ("caddy file-server --root dist --listen :8000", "caddy file-server --root dist"),
+        ("caddy file-server", "caddy file-server"),
+        ("caddy run", ""),
+        ("darkhttpd /srv/www --port 8000", "darkhttpd /srv/www"),
+        ("darkhttpd --port 8000", ""),
+    ]);
 }

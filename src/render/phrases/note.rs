@@ -97,6 +97,16 @@ impl fmt::Display for ForwardedTo {
             ForwardedTo::Socks { by } => {
                 write!(f, "ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
             }
+            ForwardedTo::Kubernetes { resource, port, namespace } => {
+                let kind = if resource.as_bytes().contains(&b'/') { "" } else { "pod/" };
+                let (resource, port) = (resource.to_string_lossy(), port.to_string_lossy());
+                write!(f, "kubectl forwards it to port {port} of {kind}{resource}")?;
+                match namespace {
+                    Some(namespace) => write!(f, " in namespace {}", namespace.to_string_lossy()),
+                    None => Ok(()),
+                }
+            }
+            ForwardedTo::Socat { to } => write!(f, "socat connects it to {}", to.to_string_lossy()),
             ForwardedTo::Guest { address: None, port } => {
                 write!(f, "qemu forwards it to port {} of its guest", port.to_string_lossy())
             }
