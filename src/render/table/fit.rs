@@ -5,6 +5,20 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::Shortened;
 use crate::render::column::Column;
 
+/// The columns that are shrunk, in this order, and to which width. WHAT distinguishes the rows, so it gives way late.
+const SHRUNK: [(Column, usize); 10] = [
+    (Column::Connected, 12),
+    (Column::Command, 12),
+    (Column::Directory, 12),
+    (Column::Address, 12),
+    (Column::User, 8),
+    (Column::What, 24),
+    (Column::Process, 12),
+    (Column::What, 16),
+    (Column::Process, 8),
+    (Column::What, 12),
+];
+
 /// The widths of columns; `None` for one that is left out.
 pub(super) struct Fit {
     pub(super) widths: Vec<Option<usize>>,
@@ -35,25 +49,11 @@ impl Fit {
                 _ => break,
             }
         }
-        for (pass, floor) in [(0, true), (1, false)] {
-            for column in [
-                Column::What,
-                Column::Connected,
-                Column::Command,
-                Column::Directory,
-                Column::Address,
-                Column::User,
-                Column::Process,
-            ] {
-                let excess = fit.total().saturating_sub(width);
-                let Some(at) = columns.iter().position(|known| *known == column) else { continue };
-                if let Some(Some(kept)) = fit.widths.get_mut(at) {
-                    let least = if floor { column.least(*kept) } else { 1 };
-                    *kept -= excess.min(kept.saturating_sub(least));
-                }
-            }
-            if pass == 0 && fit.total() <= width {
-                break;
+        for (column, floor) in SHRUNK.into_iter().chain(SHRUNK.map(|(column, _)| (column, 1))) {
+            let excess = fit.total().saturating_sub(width);
+            let Some(at) = columns.iter().position(|known| *known == column) else { continue };
+            if let Some(Some(kept)) = fit.widths.get_mut(at) {
+                *kept -= excess.min(kept.saturating_sub(floor));
             }
         }
         fit
@@ -83,24 +83,21 @@ impl Fit {
 impl Column {
     /// Returns the least useful width of a column.
     fn least(self, natural: usize) -> usize {
-        let least = match self {
-            Column::What | Column::Connected | Column::Command | Column::Directory | Column::Address => 12,
-            Column::User | Column::Process => 8,
-            _ => natural,
-        };
-        least.min(natural)
+        let floors = SHRUNK.iter().filter(|(column, _)| *column == self).map(|(_, floor)| *floor);
+        floors.min().map_or(natural, |least| least.min(natural))
     }
 
     /// Returns the rank by which columns are dropped, the highest first. `None` for columns that always stay.
     fn drop_rank(self) -> Option<u8> {
         match self {
             Column::Port | Column::Process | Column::Pid => None,
-            Column::Address => Some(1),
-            Column::Protocol => Some(2),
-            Column::User => Some(3),
-            Column::State | Column::Namespace | Column::Probe | Column::Connected => Some(4),
-            Column::Peer => Some(5),
-            _ => Some(6),
+            Column::What => Some(1),
+            Column::Address => Some(2),
+            Column::Protocol => Some(3),
+            Column::User => Some(4),
+            Column::State | Column::Namespace | Column::Probe | Column::Connected => Some(5),
+            Column::Peer => Some(6),
+            _ => Some(7),
         }
     }
 
