@@ -18,6 +18,8 @@ mod udp_join;
 pub(crate) mod wait;
 mod wait_for;
 pub(crate) mod watch;
+#[cfg(feature = "cli")]
+pub(crate) mod watch_command;
 pub(crate) mod why;
 
 pub use free::{

@@ -62,7 +62,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Free(arguments)) => free::run(&arguments),
             Some(Command::Wait(arguments)) => wait::run(&arguments),
             Some(Command::Next(arguments)) => next::run(&arguments),
-            Some(Command::Watch(arguments)) => watch::run(arguments),
+            Some(Command::Watch(watch)) if watch.command.is_empty() && ends_options(&arguments) => {
+                complain("no command after --", "write allears watch -- COMMAND, or leave out --");
+                Exit::Usage
+            }
+            Some(Command::Watch(arguments)) => watch::run(&arguments),
             Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),
             Some(Command::Completions { shell }) => print(&complete::script(shell)),
@@ -72,6 +76,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(exit) => exit,
     };
     ExitCode::from(exit.code())
+}
+
+/// Returns whether the last argument is the one that separates options from a command.
+fn ends_options(arguments: &[OsString]) -> bool {
+    arguments.last().is_some_and(|last| last == "--")
 }
 
 /// Returns whether the command prints an answer.

@@ -18,6 +18,10 @@ pub(crate) mod changes_json;
 #[cfg(feature = "cli")]
 pub(crate) mod column;
 #[cfg(feature = "cli")]
+pub(crate) mod command_json;
+#[cfg(feature = "cli")]
+pub(crate) mod command_report;
+#[cfg(feature = "cli")]
 pub(crate) mod csv;
 #[cfg(feature = "cli")]
 pub(crate) mod current_user;

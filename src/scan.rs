@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::enrich::children;
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::target::Unix;
-use crate::model::{Error, Gap, GapReason, Help, Protocol, Snapshot, Sources};
+use crate::model::{Error, Gap, GapReason, Help, Listener, Protocol, Snapshot, Sources};
 use crate::model::{Selection, Target, Text, UserName};
 use crate::os::{self, HolderSearch, Reader};
 use crate::select::FilterContext;
@@ -278,6 +278,15 @@ impl Query {
 
     /// Runs the pipeline from a socket table on: selects rows, scans their holders, joins, enriches, selects again.
     pub(crate) fn scan_table(&self, table: os::SocketTable) -> Result<Snapshot, Error> {
+        self.scan_table_and_undecided(table).map(|(snapshot, _)| snapshot)
+    }
+
+    /// Does what [`Query::scan_table`] does, and also returns the listeners that the process filters dropped although
+    /// they may match.
+    pub(crate) fn scan_table_and_undecided(
+        &self,
+        table: os::SocketTable,
+    ) -> Result<(Snapshot, Vec<Listener>), Error> {
         let selection = &self.selection;
         let mut snapshot = Snapshot {
             host: os::host_name(),
@@ -300,7 +309,7 @@ impl Query {
         let (matching, rest) = selection.split(table.rows, &os::SYSTEM, true, |row| &row.socket);
         forwarded.narrow(selection, &containers, !matching.is_empty());
         if matching.is_empty() && forwarded.is_empty() {
-            return Ok(snapshot);
+            return Ok((snapshot, Vec::new()));
         }
         let connected = selection.connections.then(|| ConnectionIndex::new(&matching, rest));
         let pipeline = Scan {
@@ -318,12 +327,12 @@ impl Query {
         snapshot.gaps.extend(containers.gap());
         let context = FilterContext::read(selection, &snapshot.gaps);
         let unread = || os::describe_unread(&found.unread, selection.needs_ancestors());
-        selection.drop_by_process(&mut snapshot, &context, &unread);
+        let undecided = selection.drop_by_process(&mut snapshot, &context, &unread);
         if self.parents {
             children::add(&mut snapshot.listeners);
         }
         snapshot.sort();
-        Ok(snapshot)
+        Ok((snapshot, undecided))
     }
 
     /// Drops the gap about sockets that are bound and do not listen unless the selection includes them, and adds what

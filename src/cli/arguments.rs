@@ -5,6 +5,7 @@ mod help;
 mod next;
 mod wait;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,8 +49,9 @@ pub(super) enum Command {
     Wait(Wait),
     /// Print the lowest free port
     Next(Next),
-    /// Follow listeners as they change: a screen on a terminal, else one line for each event
-    Watch(Watch),
+    /// Follow listeners as they change: a screen on a terminal, else one line for each event. Or run a command and
+    /// report what it opened
+    Watch(Box<Watch>),
     /// Compare two saved snapshots, or one with this machine now
     Diff(Diff),
     /// Explain a port number: range, IANA registry, common uses
@@ -166,11 +168,16 @@ pub(super) struct Watch {
     #[command(flatten)]
     pub(super) filters: Filters,
 
-    /// Time between two passes, at least 100ms
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = super::duration::interval)]
-    pub(super) interval: Duration,
+    /// Run this command, and report what it and its descendants open
+    #[arg(last = true, value_name = "COMMAND", num_args = 1..)]
+    pub(super) command: Vec<OsString>,
 
-    /// Print one line of JSON for each event: present at first, then opened, closed and changed
+    /// Time between two passes, at least 100ms [default: 1s, with a command 100ms]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration::interval)]
+    pub(super) interval: Option<Duration>,
+
+    /// Print one line of JSON for each event: present at first, then opened, closed and changed. With a command its
+    /// standard output goes to standard error
     #[arg(long, help_heading = "Output")]
     pub(super) ndjson: bool,
 

@@ -1,6 +1,6 @@
 //! Exit codes.
 
-/// The exit codes of `allears [TARGET]`.
+/// The exit codes of `allears [TARGET]`, and that of a command which allears ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// At least one listener matches.
@@ -11,6 +11,8 @@ pub(super) enum Exit {
     Usage,
     /// The scan failed, or was too incomplete to rule anything out.
     Unknown,
+    /// That of the command which `watch` ran.
+    OfCommand(u8),
 }
 
 impl Exit {
@@ -20,6 +22,7 @@ impl Exit {
             Exit::NotFound => 1,
             Exit::Usage => 2,
             Exit::Unknown => 3,
+            Exit::OfCommand(status) => status,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! `allears watch [TARGET]...`: a loop that scans, and a screen or lines that show what changed.
+//! `allears watch [TARGET]...`: a loop that scans, and a screen or lines that show what changed. With a command, `command`
+//! runs it instead.
 
+mod command;
 mod lines;
 mod requests;
 
@@ -24,14 +26,20 @@ use crate::screen::event::{Flow, LoopEvent, Request, Update, View};
 use crate::screen::view::{Setup, WatchView};
 use lines::Lines;
 
+/// The time between two passes by default.
+const INTERVAL: Duration = Duration::from_secs(1);
+
 /// Watches until the user quits, a signal arrives, or the output is closed.
-pub(super) fn run(arguments: arguments::Watch) -> Exit {
+pub(super) fn run(arguments: &arguments::Watch) -> Exit {
     if arguments.from.is_some() {
         complain(
             "watch scans this machine repeatedly; a saved snapshot does not change",
             "allears diff FILE shows what changed since then",
         );
         return Exit::Usage;
+    }
+    if !arguments.command.is_empty() {
+        return command::run(arguments);
     }
     let query = match query_args::query(&arguments.filters, &arguments.source, false) {
         Ok(query) => query,
@@ -42,10 +50,10 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
         return fail_with(&error);
     }
     let (sender, events) = mpsc::channel();
-    let interval = arguments.interval;
+    let interval = arguments.interval.unwrap_or(INTERVAL);
     let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !arguments.ndjson && !dumb {
-        match screen(&arguments, watch.query(), &sender) {
+        match screen(arguments, watch.query(), &sender) {
             Ok(mut view) => {
                 let end = follow(&mut watch, &mut view, interval, (&sender, &events));
                 let summary = view.close();
@@ -59,7 +67,7 @@ pub(super) fn run(arguments: arguments::Watch) -> Exit {
     let terminal = Terminal::resolve(arguments.color);
     let palette = Palette { color: terminal.color };
     let options = changes::ChangesOptions { width: None, palette, current_user: terminal::current_user() };
-    let mut view = Lines::new(&arguments, options);
+    let mut view = Lines::new(arguments, options);
     written(follow(&mut watch, &mut view, interval, (&sender, &events)), Exit::Found)
 }
 
@@ -85,7 +93,7 @@ fn screen(arguments: &arguments::Watch, query: &Query, sender: &Sender<LoopEvent
     let view = WatchView::new(Setup {
         what: targets.join(" "),
         selection: query.selection().clone(),
-        interval: arguments.interval,
+        interval: arguments.interval.unwrap_or(INTERVAL),
         order: arguments.rows.order(),
         options,
         zone: crate::os::time_zone(),

@@ -22,6 +22,8 @@ pub(crate) mod parse;
 pub(in crate::os) mod port_claims;
 pub(crate) mod process;
 pub(crate) mod programs;
+#[cfg(feature = "cli")]
+pub(crate) mod running_command;
 pub(crate) mod runtimes;
 pub(crate) mod services;
 pub(in crate::os) mod system;
@@ -78,6 +80,8 @@ pub(crate) use system::SYSTEM;
 #[cfg(target_os = "linux")]
 pub(crate) use table::TcpDetail;
 pub(crate) use table::fingerprint::Fingerprint;
+#[cfg(feature = "cli")]
+pub(crate) use table::fingerprint::SocketSet;
 pub(crate) use table::{Row, SocketTable, TcpTimer, find_unix_paths, sockets};
 pub(crate) use table_request::TableRequest;
 #[cfg(feature = "cli")]
@@ -96,6 +100,11 @@ pub(crate) use files::services_file;
 pub(crate) use namespaces::{OtherNamespaces, OwnNetwork, listening_in_other_namespaces, own_network};
 #[cfg(feature = "cli")]
 pub(crate) use process::{names as process_names, project_folder};
+#[cfg(feature = "cli")]
+pub(crate) use running_command::{
+    CommandEnd, CommandSignal, DESCENDANTS_ARE_KEPT, Descendants, RunningCommand, on_command_signals,
+    signal_name,
+};
 #[cfg(feature = "cli")]
 pub(crate) use terminate::ctrl_c_helper;
 #[cfg(feature = "cli")]

@@ -23,7 +23,9 @@ impl ForwardedPorts {
         containers: &ContainerLookup<'_>,
         rows: &[Row],
     ) -> ForwardedPorts {
-        let publishers = containers.publishers(SocketSearch::Nothing);
+        // A published port has no holder that could be in a tree.
+        let publishers =
+            containers.publishers(SocketSearch::Nothing).filter(|_| !selection.needs_ancestors());
         let mut listening: Vec<Socket> = Vec::new();
         if publishers.is_some() {
             let sockets = rows.iter().map(|row| &row.socket);

@@ -31,48 +31,41 @@ type MayBe<'a> = dyn Fn(&dyn Fn(&Process) -> bool) -> bool + 'a;
 impl Selection {
     /// Drops listeners that do not pass the process filters. A listener whose holders are not all known is dropped too,
     /// and makes the snapshot incomplete. `unread` returns the processes that may be the unseen holders, or `None` if
-    /// any process may.
+    /// any process may. Returns the dropped listeners that may pass.
     pub(crate) fn drop_by_process(
         &self,
         snapshot: &mut Snapshot,
         context: &FilterContext,
         unread: &dyn Fn() -> Option<Vec<Process>>,
-    ) {
+    ) -> Vec<Listener> {
         if !self.filters_by_process() {
-            return;
+            return Vec::new();
         }
         let candidates = OnceCell::new();
         let may_be = |matches: &dyn Fn(&Process) -> bool| match candidates.get_or_init(unread) {
             Some(processes) => processes.iter().any(matches),
             None => true,
         };
-        let (mut undecided, mut of_unknown_user, mut of_unknown_facts) = (0, 0, 0);
-        snapshot.listeners.retain(|listener| match self.keeps(listener, context, &may_be) {
-            FilterResult::Yes => true,
-            FilterResult::No => false,
-            FilterResult::IfHolderMatches => {
-                undecided += 1;
-                false
+        let mut undecided: Vec<(FilterResult, Listener)> = Vec::new();
+        for listener in std::mem::take(&mut snapshot.listeners) {
+            match self.keeps(&listener, context, &may_be) {
+                FilterResult::Yes => snapshot.listeners.push(listener),
+                FilterResult::No => {}
+                result => undecided.push((result, listener)),
             }
-            FilterResult::IfUserMatches => {
-                of_unknown_user += 1;
-                false
-            }
-            FilterResult::IfFactMatches => {
-                of_unknown_facts += 1;
-                false
-            }
-        });
-        for (count, kind, reason, detail) in [
-            (of_unknown_user, GapKind::Users, GapReason::Unknown, GapDetail::UnknownUsers),
-            (of_unknown_facts, GapKind::Holders, GapReason::Unknown, GapDetail::UnknownFacts),
-            (undecided, GapKind::Holders, GapReason::Unseen, GapDetail::UnseenHolders),
+        }
+        for (result, kind, reason, detail) in [
+            (FilterResult::IfUserMatches, GapKind::Users, GapReason::Unknown, GapDetail::UnknownUsers),
+            (FilterResult::IfFactMatches, GapKind::Holders, GapReason::Unknown, GapDetail::UnknownFacts),
+            (FilterResult::IfHolderMatches, GapKind::Holders, GapReason::Unseen, GapDetail::UnseenHolders),
         ] {
+            let count = undecided.iter().filter(|(other, _)| *other == result).count();
             if count > 0 {
                 snapshot.complete = false;
                 snapshot.gaps.push(Gap::new(kind, reason, count, detail, None));
             }
         }
+        undecided.into_iter().map(|(_, listener)| listener).collect()
     }
 
     /// Returns whether a listener passes the process filters.

@@ -91,6 +91,13 @@ const QUESTIONS: &[Question] = &[
         machine.serve("shop", 3000);
         machine.press_ctrl_z();
     }),
+    ("What did an installer or a test suite open?", |machine| {
+        // It ends by itself: it is no descendant of the test.
+        let server = "import http.server, signal\nsignal.alarm(20)\n\
+            http.server.HTTPServer(('127.0.0.1', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()\n";
+        machine.write("shop", "server.py", server);
+        machine.write("shop", "install.sh", "python3 server.py &\nallears wait 8000 -q\n");
+    }),
     (CONTAINER, |_| {}),
     ("What is a port number for?", |_| {}),
 ];

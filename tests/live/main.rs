@@ -91,6 +91,7 @@ mod wait_free;
 mod wait_http;
 mod wait_many;
 mod watch;
+mod watch_command;
 mod watch_screen;
 mod watch_tmux;
 mod why;

@@ -74,6 +74,8 @@ pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use shell_session::{SHELLS, Shell};
 #[cfg(unix)]
+pub(crate) use stream::Stream;
+#[cfg(unix)]
 pub(crate) use supervised::{Service, Supervisor};
 #[cfg(unix)]
 pub(crate) use systemd::{AS_STAGED_USER, STAGED_USER, Systemd};

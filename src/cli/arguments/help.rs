@@ -25,6 +25,7 @@ Examples:
   allears --json >a.json     save a snapshot; show it with --from a.json
   allears diff a.json        what changed since then
   allears watch 3000         show each change of this port
+  allears watch -- npm test  what a command opens and leaves open
 
 The options of ss -tulnp, netstat -ano and lsof -nP -iTCP -sTCP:LISTEN work here too.
 
@@ -123,6 +124,8 @@ Examples:
   allears watch 3000 --interval 200ms
   allears watch -c node           only listeners held by processes named like node
   allears watch --ndjson | jq -r 'select(.event == \"opened\") | .listener.port'
+  allears watch -- npm test       what this command and its children open
+  allears watch -x -- ./install   Unix sockets alone
 
 Keys: arrows, j, k, g, G, PgUp and PgDn select a listener. Enter shows its card, w
 the answer of why, f the plan of free, which y and Enter carry out. y copies its pid
@@ -143,7 +146,13 @@ intervals at the latest. What opens and closes between two passes is not seen. A
 pass that fails is reported and retried. With --all-namespaces each pass also
 searches all processes for network namespaces.
 
-Exit status: 0 when you quit, or when standard output is closed, which is detected
+With a command, watch runs it and reports at its end what it and its descendants
+opened, for how long, and what is still open, also by daemons (on Linux). Containers
+and services are started by other programs and are not included. A pass is made every
+100 ms: what is open for a shorter time can be missed. Nothing is ended.
+
+Exit status: that of the command, 128+N if signal N ended it, 127 if it is not found,
+126 if it cannot be executed. Without a command: 0 when you quit, or when standard output is closed, which is detected
 on the next pass, and on Windows on the next write; 2 invalid arguments; 3 the first
 pass failed.";
 

@@ -8,6 +8,9 @@ pub(crate) use sys::{
     CAN_STOP, on_signals, output, output_is_closed, output_is_missing, output_takes_escapes, stop,
 };
 
+#[cfg(unix)]
+pub(in crate::os) use sys::{is_ignored, on_each_signal};
+
 /// What a signal asks of a program that runs until it is ended.
 #[cfg(feature = "cli")]
 #[cfg_attr(not(unix), expect(dead_code, reason = "nothing stops and continues a program there"))]

@@ -52,6 +52,8 @@ pub(crate) mod release;
 pub(crate) mod summary;
 #[cfg(feature = "cli")]
 pub(crate) mod watch;
+#[cfg(feature = "cli")]
+pub(crate) mod watch_command;
 
 use std::fmt;
 

@@ -25,6 +25,23 @@ pub(crate) fn on_signals(stops: bool, tell: impl Fn(Signal) + Send + 'static) ->
     let all =
         if stops { &[SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT][..] } else { &[SIGINT, SIGTERM, SIGHUP] };
     let handled: Vec<i32> = all.iter().copied().filter(|signal| !is_ignored(*signal)).collect();
+    on_each_signal(handled, move |signal| {
+        tell(match signal {
+            SIGTSTP => Signal::Stop,
+            SIGCONT => Signal::Continue,
+            _ => Signal::End,
+        });
+    })
+}
+
+/// Calls `tell`, on a separate thread, for each of these signals that arrives.
+///
+/// # Errors
+/// If no thread can be started or no handler be installed. Then every signal still does what it does by default.
+pub(in crate::os) fn on_each_signal(
+    handled: Vec<i32>,
+    tell: impl Fn(i32) + Send + 'static,
+) -> io::Result<()> {
     let (installed, ready) = mpsc::channel();
     // The handlers are installed by the thread that serves them: without it the signals would be lost.
     let listen = move || {
@@ -33,13 +50,7 @@ pub(crate) fn on_signals(stops: bool, tell: impl Fn(Signal) + Send + 'static) ->
             Err(error) => return drop(installed.send(Err(error))),
         };
         let _ = installed.send(Ok(()));
-        signals.forever().for_each(|signal| {
-            tell(match signal {
-                SIGTSTP => Signal::Stop,
-                SIGCONT => Signal::Continue,
-                _ => Signal::End,
-            });
-        });
+        signals.forever().for_each(tell);
     };
     threads::detach("signals", listen)?;
     ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread for signals ended")))
@@ -95,8 +106,9 @@ pub(crate) fn output_takes_escapes() -> bool {
     true
 }
 
+/// Returns whether this process ignores a signal.
 #[expect(unsafe_code, reason = "what a signal does can be asked in no safe form")]
-fn is_ignored(signal: i32) -> bool {
+pub(in crate::os) fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: without a new action nothing is changed; the old one is written into memory of its own type, all of
     // whose fields may be zero.
