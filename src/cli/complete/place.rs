@@ -57,7 +57,10 @@ impl<'a> Place<'a> {
         }
         place.kind = match pending {
             Some(option) if !word.starts_with('-') => PlaceKind::Value(option, 0),
-            _ if only_positionals || !word.starts_with('-') => positional(place.command, positionals),
+            _ if only_positionals => {
+                last(place.command).unwrap_or_else(|| positional(place.command, positionals))
+            }
+            _ if !word.starts_with('-') => positional(place.command, positionals),
             _ => option_or_value(place.command, word),
         };
         place
@@ -133,7 +136,13 @@ fn option_or_value<'a>(command: &'a Command, word: &str) -> PlaceKind<'a> {
 /// Returns the positional argument after so many others. One that takes many values takes all that follow.
 fn positional(command: &Command, number: usize) -> PlaceKind<'_> {
     let many = |arg: &&Arg| matches!(arg.get_action(), ArgAction::Append);
-    let found =
-        command.get_positionals().nth(number).or_else(|| command.get_positionals().last().filter(many));
+    let positionals = || command.get_positionals().filter(|arg| !arg.is_last_set());
+    let found = positionals().nth(number).or_else(|| positionals().last().filter(many));
     found.map_or(PlaceKind::Nothing, |arg| PlaceKind::Value(arg, 0))
+}
+
+/// Returns the argument that takes all words after `--`, if the command has one.
+fn last(command: &Command) -> Option<PlaceKind<'_>> {
+    let found = command.get_positionals().find(|arg| arg.is_last_set());
+    found.map(|arg| PlaceKind::Value(arg, 0))
 }

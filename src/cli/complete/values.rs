@@ -53,6 +53,8 @@ impl Kind {
             "TEXT" => Kind::ProcessName,
             "LIST" | "KEY" => Kind::Columns,
             "SIGNAL" => Kind::Signal,
+            // The command of `watch` and its arguments.
+            "COMMAND" if argument.is_last_set() => Kind::Files,
             "COMMAND" => Kind::Command,
             "DURATION" => Kind::Duration,
             "FILE" | "OLD" | "NEW" => Kind::Files,

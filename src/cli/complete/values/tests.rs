@@ -66,6 +66,23 @@ fn places_of_a_line() {
 }
 
 #[test]
+fn after_the_separator_is_the_command_of_watch() {
+    for (line, paths) in [
+        ("watch -- mak", Some(Paths::Files)),
+        ("watch 3000 -t -- make --sil", Some(Paths::Files)),
+        ("watch -- make free", Some(Paths::Files)),
+        ("watch 3000 fre", None),
+    ] {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let word = words.pop().unwrap_or_default();
+        let completion = complete(&words, &word, false);
+        assert_eq!(completion.paths, paths, "{line}");
+        let commands = completion.candidates.iter().any(|one| one.heading == Heading::Commands);
+        assert!(!commands, "{line}");
+    }
+}
+
+#[test]
 fn a_name_that_is_no_word_of_a_command_line_is_left_out() {
     for (name, can) in [
         ("node", true),
