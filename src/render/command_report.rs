@@ -111,3 +111,47 @@ fn addresses(listener: &Listener) -> String {
     let own = phrases::address(&listener.socket);
     listener.socket.peer.map_or_else(|| own.clone(), |peer| format!("{own} -> {peer}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Endpoint, Protocol, Socket, State};
+
+    fn socket(port: u16, opened: u64, closed: Option<u64>) -> OpenedSocket {
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port, interface: None };
+        OpenedSocket {
+            listener: Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen)),
+            opened: Duration::from_millis(opened),
+            closed: closed.map(Duration::from_millis),
+            certain: true,
+        }
+    }
+
+    fn report(sockets: &[OpenedSocket], options: &ReportOptions) -> String {
+        let mut out = Vec::new();
+        write(&sockets.iter().collect::<Vec<_>>(), options, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn times_are_counted_from_the_start_of_the_command() {
+        let sockets = [socket(3000, 104, Some(1_609)), socket(51_000, 61_030, None)];
+        let whole = report(&sockets, &ReportOptions { header: true, ..ReportOptions::default() });
+        insta::assert_snapshot!(whole, @r"
+        AFTER   OPEN FOR    PORT       ADDRESS    PROCESS
+        110 ms  1.5 s       3000/tcp   127.0.0.1  nobody
+        61.0 s  still open  51000/tcp  127.0.0.1  nobody
+        ");
+        let narrow = ChangesOptions { width: Some(40), ..ChangesOptions::default() };
+        let narrow = report(&sockets[..1], &ReportOptions { lines: narrow, ..ReportOptions::default() });
+        insta::assert_snapshot!(narrow, @r"
+        110 ms  1.5 s  3000/tcp  127.0.0.1
+            nobody
+        ");
+        let columns = Some(vec![Column::Port, Column::Pid]);
+        let chosen = report(&sockets[1..], &ReportOptions { columns, ..ReportOptions::default() });
+        insta::assert_snapshot!(chosen, @"61.0 s  still open  51000  -");
+    }
+}
