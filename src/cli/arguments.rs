@@ -1,7 +1,7 @@
 //! The command line. Nothing of the machine is read here: help and version are printed before anything can fail.
 
 mod filters;
-mod help;
+pub(super) mod help;
 mod next;
 mod wait;
 
@@ -25,7 +25,7 @@ use crate::render::order::Order;
 /// Lists the listeners on this machine and the processes that hold them: a card for one port, a table for many.
 /// Reports what could not be seen, why, and what would show it.
 #[derive(Debug, Parser)]
-#[command(name = "allears", version, after_help = help::LIST, after_long_help = help::list_and_columns(), styles = STYLES)]
+#[command(name = "allears", version, after_help = help::with_column_names(help::LIST), after_long_help = help::with_columns(help::LIST), styles = STYLES)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
@@ -163,7 +163,7 @@ fn end_signal(text: &str) -> Result<EndSignal, String> {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help::WATCH)]
+#[command(after_help = help::with_column_names(help::WATCH), after_long_help = help::with_columns(help::WATCH))]
 pub(super) struct Watch {
     #[command(flatten)]
     pub(super) filters: Filters,
@@ -295,7 +295,7 @@ pub(super) struct List {
 /// The columns and the order of rows.
 #[derive(Debug, Args)]
 pub(super) struct Rows {
-    /// Columns, separated by commas; allears --help lists them
+    /// Columns, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Output")]
     pub(super) columns: Option<Vec<Column>>,
 
@@ -331,3 +331,6 @@ const STYLES: Styles = Styles::styled()
     .usage(AnsiColor::Yellow.on_default().bold())
     .literal(AnsiColor::Green.on_default())
     .placeholder(AnsiColor::Cyan.on_default());
+
+#[cfg(test)]
+mod tests;

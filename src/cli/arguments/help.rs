@@ -2,11 +2,20 @@
 
 use crate::render::column::Column;
 
-/// Returns the end of the long help of the list, with all columns.
-pub(super) fn list_and_columns() -> String {
+/// Returns the end of a long help with all columns and what each contains.
+pub(super) fn with_columns(help: &str) -> String {
     let lines = Column::NAMES.map(|(column, name)| format!("  {name:12} {}\n", column.description()));
-    format!("{LIST}\n\nColumns:\n{}", lines.concat().trim_end())
+    format!("{help}\n\nColumns:\n{}", lines.concat().trim_end())
 }
+
+/// Returns the end of a short help with the names of all columns.
+pub(super) fn with_column_names(help: &str) -> String {
+    let names = Column::NAMES.map(|(_, name)| name);
+    format!("{help}\n\n{COLUMNS}{}.", names.join(", "))
+}
+
+/// The begin of the list of columns in a short help.
+pub(in crate::cli) const COLUMNS: &str = "Columns: ";
 
 pub(super) const LIST: &str = "\
 Examples:

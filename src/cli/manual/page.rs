@@ -4,6 +4,7 @@ use clap::{Arg, Command};
 
 use super::roff::{Roff, bold, italic, literal, prose};
 use super::texts;
+use crate::cli::arguments::help;
 use crate::render::column::Column;
 
 /// Returns the name of the page of a command: `allears-why`. The command must be built.
@@ -281,7 +282,7 @@ impl HelpParts {
                     .collect();
             } else if let Some(codes) = block.strip_prefix("Exit status:") {
                 parts.exit = exit_codes(codes);
-            } else {
+            } else if !block.starts_with(help::COLUMNS) {
                 parts.paragraphs.push(block.to_owned());
             }
         }
