@@ -24,7 +24,7 @@ fn of_page() -> BTreeSet<String> {
     let is_end = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '-');
     let code = PAGE.split('`').skip(1).step_by(2);
     let words = code.flat_map(|code| code.split([' ', '/', '|', ',']));
-    let options = words.filter(|word| word.starts_with('-') && word.len() > 1);
+    let options = words.filter(|word| word.starts_with('-') && !["-", "--"].contains(word));
     options.filter_map(|word| word.split(is_end).next()).map(str::to_owned).collect()
 }
 

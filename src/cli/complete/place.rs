@@ -133,11 +133,12 @@ fn option_or_value<'a>(command: &'a Command, word: &str) -> PlaceKind<'a> {
     }
 }
 
-/// Returns the positional argument after so many others. One that takes many values takes all that follow.
+/// Returns the positional argument after so many others. One that takes many values takes all that follow. What only
+/// stands after `--` is none of them.
 fn positional(command: &Command, number: usize) -> PlaceKind<'_> {
     let many = |arg: &&Arg| matches!(arg.get_action(), ArgAction::Append);
-    let positionals = || command.get_positionals().filter(|arg| !arg.is_last_set());
-    let found = positionals().nth(number).or_else(|| positionals().last().filter(many));
+    let positionals: Vec<&Arg> = command.get_positionals().filter(|arg| !arg.is_last_set()).collect();
+    let found = positionals.get(number).copied().or_else(|| positionals.last().copied().filter(many));
     found.map_or(PlaceKind::Nothing, |arg| PlaceKind::Value(arg, 0))
 }
 

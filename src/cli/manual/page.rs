@@ -109,15 +109,18 @@ fn about(command: &Command) -> String {
 fn usage(command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     let line = usage.trim_start_matches("Usage: ").lines().next().unwrap_or_default();
+    // Words such as `[OPTIONS]`, `<OLD>`, `[TARGET]...`, `[--` and `<COMMAND>...]`.
     let word = |word: &str| {
-        let (word, dots) = word.strip_suffix("...").map_or((word, ""), |word| (word, "..."));
-        let bare = word.trim_matches(['[', ']', '<', '>']);
-        match word.chars().next() {
-            Some('[') if bare == "OPTIONS" => "[\\fIoptions\\fR]".to_owned(),
-            Some('[') => format!("[{}{dots}]", italic(bare)),
-            Some('<') => format!("{}{dots}", italic(bare)),
-            _ => format!("{}{dots}", bold(word)),
-        }
+        let name = word.trim_matches(['[', ']', '<', '>', '.']);
+        let open = if word.starts_with('[') { "[" } else { "" };
+        let close = if word.contains(']') { "]" } else { "" };
+        let dots = if word.contains("...") { "..." } else { "" };
+        let name = match name {
+            "OPTIONS" => italic("options"),
+            name if name.contains(|letter: char| letter.is_ascii_uppercase()) => italic(name),
+            name => bold(name),
+        };
+        format!("{open}{name}{dots}{close}")
     };
     line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -340,6 +343,18 @@ mod tests {
                 assert!(example.contains("allears"), "{example}");
             }
         }
+    }
+
+    #[test]
+    fn a_synopsis_names_every_argument() {
+        let mut root = Arguments::command();
+        root.build();
+        let line =
+            |name: &str| usage(root.find_subcommand(name).unwrap()).replace("\\fB", "").replace("\\fI", "");
+        let plain = |name: &str| line(name).replace("\\fR", "").replace("\\-", "-");
+        assert_eq!(plain("why"), "allears why [options] TARGET...");
+        assert_eq!(plain("diff"), "allears diff [options] OLD [NEW]");
+        assert_eq!(plain("watch"), "allears watch [options] [TARGET...] [-- COMMAND...]");
     }
 
     #[test]

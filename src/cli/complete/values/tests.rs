@@ -57,6 +57,7 @@ fn places_of_a_line() {
         // Hidden options.
         ("-l", &[]),
         ("watch --fro", &[]),
+        ("watch 1 postgresq", &["postgresql"]),
         ("--unknown=x", &[]),
         ("--json=x", &[]),
         ("next --count ", &[]),
