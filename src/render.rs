@@ -35,6 +35,8 @@ mod macos_app;
 #[cfg(feature = "cli")]
 pub(crate) mod next_json;
 #[cfg(feature = "cli")]
+pub(crate) mod occurrences;
+#[cfg(feature = "cli")]
 pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]

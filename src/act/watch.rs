@@ -1,7 +1,14 @@
 //! Repeats a scan and reports what changed. A pass reads the socket table; it scans processes only if the table
 //! changed, and on every tenth pass.
 
+#[cfg(feature = "cli")]
+pub(crate) mod occurrence;
+#[cfg(feature = "cli")]
+pub(crate) mod tracker;
+
 use crate::compare::{Change, changes};
+#[cfg(feature = "cli")]
+use crate::model::Listener;
 use crate::model::{Error, Snapshot};
 use crate::os::Fingerprint;
 use crate::scan::Query;
@@ -41,17 +48,34 @@ pub struct Watch {
     last: Option<Snapshot>,
     /// The number of passes since the last full scan.
     table_passes: u32,
+    /// The sockets of the last pass.
+    #[cfg(feature = "cli")]
+    listed: Vec<tracker::ListedSocket>,
 }
 
 impl Watch {
     /// Returns a watch of what `query` selects.
     pub fn new(query: Query) -> Watch {
-        Watch { query, fingerprints: Vec::new(), complete: false, last: None, table_passes: 0 }
+        Watch {
+            query,
+            fingerprints: Vec::new(),
+            complete: false,
+            last: None,
+            table_passes: 0,
+            #[cfg(feature = "cli")]
+            listed: Vec::new(),
+        }
     }
 
     /// Returns the snapshot of the last full scan.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.last.as_ref()
+    }
+
+    /// Returns the listeners of the last full scan, to add facts to them.
+    #[cfg(feature = "cli")]
+    fn listeners_mut(&mut self) -> &mut [Listener] {
+        self.last.as_mut().map(|last| last.listeners.as_mut_slice()).unwrap_or_default()
     }
 
     /// Returns the query.
@@ -81,6 +105,10 @@ impl Watch {
         let table = self.query.table()?;
         let fingerprints = Fingerprint::from_table(&table, |socket| self.query.selection().concerns(socket));
         let complete = table.complete;
+        #[cfg(feature = "cli")]
+        {
+            self.listed = tracker::ListedSocket::of_rows(&table.rows);
+        }
         if self.last.is_some()
             && fingerprints == self.fingerprints
             && complete == self.complete

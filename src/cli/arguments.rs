@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use filters::{Filters, ReaderName, SearchName, Source};
+pub(super) use filters::{EventsName, Filters, ReaderName, SearchName, Source};
 pub(super) use next::Next;
 pub(super) use wait::Wait;
 
@@ -176,7 +176,7 @@ pub(super) struct Watch {
     #[arg(long, value_name = "DURATION", value_parser = super::duration::interval)]
     pub(super) interval: Option<Duration>,
 
-    /// Print one line of JSON for each event: present at first, then opened, closed and changed. With a command its
+    /// Print one line of JSON for each event: present at first, then opened, closed, changed and refused. With a command its
     /// standard output goes to standard error
     #[arg(long, help_heading = "Output")]
     pub(super) ndjson: bool,
@@ -190,6 +190,10 @@ pub(super) struct Watch {
 
     #[command(flatten)]
     pub(super) source: Source,
+
+    /// How to notice what happens between two passes
+    #[arg(long, value_enum, default_value_t = EventsName::Auto, value_name = "NAME", help_heading = "Source")]
+    pub(super) events: EventsName,
 
     /// Rejected with a hint at diff
     #[arg(long, value_name = "FILE", hide = true)]

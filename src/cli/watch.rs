@@ -2,7 +2,9 @@
 //! runs it instead.
 
 mod command;
+mod events;
 mod lines;
+mod passes;
 mod requests;
 
 use std::env;
@@ -16,15 +18,16 @@ use super::query_args;
 use super::terminal::{self, Terminal};
 use super::{complain, fail_with, say, written};
 use crate::act::watch::Watch;
-use crate::model::{Gap, GapKind, GapReason};
 use crate::os::Signal;
+use crate::os::socket_events::EventCoverage;
 use crate::render::style::Palette;
 use crate::render::{changes, phrases, table};
 use crate::scan::Query;
 use crate::screen::Screen;
-use crate::screen::event::{Flow, LoopEvent, Request, Update, View};
+use crate::screen::event::{Flow, LoopEvent, Request, View};
 use crate::screen::view::{Setup, WatchView};
 use lines::Lines;
+use passes::Passes;
 
 /// The time between two passes by default.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -46,16 +49,21 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
         Err(exit) => return exit,
     };
     let mut watch = Watch::new(query);
+    let (sender, events) = mpsc::channel();
+    let coverage = match events::start(arguments.events, &sender) {
+        Ok(coverage) => coverage,
+        Err(error) => return fail_with(&error),
+    };
     if let Err(error) = watch.poll() {
         return fail_with(&error);
     }
-    let (sender, events) = mpsc::channel();
+    let mut passes = Passes::new(&coverage, watch);
     let interval = arguments.interval.unwrap_or(INTERVAL);
     let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !arguments.ndjson && !dumb {
-        match screen(arguments, watch.query(), &sender) {
+        match screen(arguments, passes.watch.query(), &coverage, &sender) {
             Ok(mut view) => {
-                let end = follow(&mut watch, &mut view, interval, (&sender, &events));
+                let end = follow(&mut passes, &mut view, interval, (&sender, &events));
                 let summary = view.close();
                 return written(end.and_then(|()| print(&summary)), Exit::Found);
             }
@@ -68,7 +76,7 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
     let palette = Palette { color: terminal.color };
     let options = changes::ChangesOptions { width: None, palette, current_user: terminal::current_user() };
     let mut view = Lines::new(arguments, options);
-    written(follow(&mut watch, &mut view, interval, (&sender, &events)), Exit::Found)
+    written(follow(&mut passes, &mut view, interval, (&sender, &events)), Exit::Found)
 }
 
 /// Prints what happened while the screen was open.
@@ -78,7 +86,12 @@ fn print(summary: &[String]) -> io::Result<()> {
     out.flush()
 }
 
-fn screen(arguments: &arguments::Watch, query: &Query, sender: &Sender<LoopEvent>) -> io::Result<Screen> {
+fn screen(
+    arguments: &arguments::Watch,
+    query: &Query,
+    coverage: &EventCoverage,
+    sender: &Sender<LoopEvent>,
+) -> io::Result<Screen> {
     let terminal = Terminal::resolve(arguments.color);
     let targets = [&arguments.filters.targets[..], &arguments.filters.internet].concat();
     let options = table::TableOptions {
@@ -97,6 +110,7 @@ fn screen(arguments: &arguments::Watch, query: &Query, sender: &Sender<LoopEvent
         order: arguments.rows.order(),
         options,
         zone: crate::os::time_zone(),
+        coverage: phrases::watch::between_passes(coverage),
     });
     let screen = Screen::open(view)?;
     // Without signals and input nothing could end the screen and restore the terminal.
@@ -115,17 +129,12 @@ fn send_signals(stops: bool, sender: &Sender<LoopEvent>) -> io::Result<()> {
 
 /// Scans and shows each result, until the view or a signal ends the loop or the output is closed.
 fn follow(
-    watch: &mut Watch,
+    passes: &mut Passes,
     view: &mut impl View,
     interval: Duration,
     (sender, events): (&Sender<LoopEvent>, &Receiver<LoopEvent>),
 ) -> io::Result<()> {
-    let mut known = KnownGaps::default();
-    if let Some(snapshot) = watch.snapshot() {
-        let gaps = known.new_among(&snapshot.gaps);
-        let update = Update::Scanned { snapshot, fresh: true, changes: &[], gaps: &gaps };
-        view.show(&update, Instant::now())?;
-    }
+    passes.show_first(view)?;
     let mut next = Instant::now() + interval;
     let mut flow = Flow::Scan;
     loop {
@@ -146,11 +155,11 @@ fn follow(
                 }
                 match reaction.request {
                     Some(Request::Select(selection)) => {
-                        watch.set_query(watch.query().clone().with_selection(selection));
+                        passes.select(selection);
                         // Also while it is paused: the user asked for it.
-                        pass(watch, view, &mut known, now)?;
+                        passes.make(view, now)?;
                     }
-                    Some(request) => requests::start(request, watch.query(), sender),
+                    Some(request) => requests::start(request, passes.watch.query(), sender),
                     None => {}
                 }
             }
@@ -159,6 +168,11 @@ fn follow(
                 // Something may have been ended.
                 next = now;
             }
+            Ok(LoopEvent::Sockets(batch)) => {
+                if passes.add_events(batch) {
+                    next = next.min(passes.soonest(now));
+                }
+            }
             Ok(LoopEvent::Signal(Signal::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Ok(LoopEvent::Signal(signal)) => {
                 view.signal(signal, now)?;
@@ -166,7 +180,7 @@ fn follow(
                 next = now;
             }
             Err(RecvTimeoutError::Timeout) if flow == Flow::Scan && now >= next => {
-                pass(watch, view, &mut known, now)?;
+                passes.make(view, now)?;
                 // A closed pipe ends the loop even if nothing changes.
                 if crate::os::output_is_closed() {
                     return Err(io::ErrorKind::BrokenPipe.into());
@@ -179,50 +193,5 @@ fn follow(
         if flow == Flow::Quit {
             return Ok(());
         }
-    }
-}
-
-/// Makes a pass and shows the result.
-fn pass(watch: &mut Watch, view: &mut impl View, known: &mut KnownGaps, now: Instant) -> io::Result<()> {
-    let changes = match watch.poll() {
-        Ok(changes) => changes,
-        Err(error) => return view.show(&Update::Failed(&error), now),
-    };
-    let Some(snapshot) = watch.snapshot() else { return Ok(()) };
-    let gaps = known.new_among(&snapshot.gaps);
-    let fresh = watch.is_fresh();
-    view.show(&Update::Scanned { snapshot, fresh, changes: &changes, gaps: &gaps }, now)
-}
-
-/// The gaps of the last scan, by subject and reason. Their counts fluctuate and do not make a gap new.
-#[derive(Default)]
-struct KnownGaps(Vec<(GapKind, GapReason)>);
-
-impl KnownGaps {
-    /// Returns the gaps that the last scan did not have, and remembers these.
-    fn new_among(&mut self, gaps: &[Gap]) -> Vec<Gap> {
-        let key = |gap: &Gap| (gap.what.clone(), gap.reason.clone());
-        let new = gaps.iter().filter(|gap| !self.0.contains(&key(gap))).cloned().collect();
-        self.0 = gaps.iter().map(key).collect();
-        new
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::GapDetail;
-
-    #[test]
-    fn a_gap_is_new_once() {
-        let gap = |reason: &str, count| {
-            Gap::new(GapKind::Descriptors, reason.into(), count, GapDetail::Descriptors(None), None)
-        };
-        let mut known = KnownGaps::default();
-        assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
-        assert_eq!(known.new_among(&[gap("permission", 6)]), []);
-        assert_eq!(known.new_among(&[gap("permission", 6), gap("vanished", 1)]).len(), 1);
-        assert_eq!(known.new_among(&[]), []);
-        assert_eq!(known.new_among(&[gap("permission", 5)]).len(), 1);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) mod programs;
 pub(crate) mod running_command;
 pub(crate) mod runtimes;
 pub(crate) mod services;
+#[cfg(feature = "cli")]
+pub(crate) mod socket_events;
 pub(in crate::os) mod system;
 pub(crate) mod table;
 pub(in crate::os) mod table_request;
@@ -99,7 +101,7 @@ pub(crate) use files::services_file;
 #[cfg(feature = "cli")]
 pub(crate) use namespaces::{OtherNamespaces, OwnNetwork, listening_in_other_namespaces, own_network};
 #[cfg(feature = "cli")]
-pub(crate) use process::{names as process_names, project_folder};
+pub(crate) use process::{describe_with_ancestors, names as process_names, project_folder};
 #[cfg(feature = "cli")]
 pub(crate) use running_command::{
     CommandEnd, CommandSignal, DESCENDANTS_ARE_KEPT, Descendants, RunningCommand, on_command_signals,

@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::json::{GapJson, ListenerJson, SCHEMA, write_document, write_line};
+use super::json::{GapJson, HolderJson, ListenerJson, SCHEMA, write_document, write_line};
+use crate::act::watch::occurrence::{Occurrence, Refusal};
 use crate::compare::{Change, Comparison};
 use crate::model::{Listener, Snapshot};
+use crate::os::socket_events::RefusedCall;
 
 #[derive(Serialize)]
 struct DiffJson {
@@ -57,6 +59,55 @@ struct EventJson {
     differs: Vec<&'static str>,
     before: Option<ListenerJson>,
     listener: Option<ListenerJson>,
+    lifetime_ms: Option<f64>,
+    refused: Option<RefusedJson>,
+}
+
+#[derive(Serialize)]
+struct RefusedJson {
+    call: &'static str,
+    protocol: &'static str,
+    address: Option<String>,
+    port: Option<u16>,
+    error: String,
+    times: usize,
+    process: Option<HolderJson>,
+    held_by: Vec<ListenerJson>,
+}
+
+impl EventJson {
+    fn new(event: &'static str, at: Timestamp, listener: Option<&Listener>) -> EventJson {
+        EventJson {
+            schema: SCHEMA,
+            event,
+            at,
+            certain: true,
+            differs: Vec::new(),
+            before: None,
+            listener: listener.map(ListenerJson::from),
+            lifetime_ms: None,
+            refused: None,
+        }
+    }
+}
+
+impl From<&Refusal> for RefusedJson {
+    fn from(refusal: &Refusal) -> Self {
+        let socket = &refusal.attempt.socket;
+        RefusedJson {
+            call: match refusal.call {
+                RefusedCall::Bind => "bind",
+                RefusedCall::Listen => "listen",
+            },
+            protocol: socket.protocol.as_str(),
+            address: socket.endpoint.address().map(|address| address.to_string()),
+            port: socket.endpoint.port(),
+            error: refusal.error.to_string(),
+            times: refusal.times,
+            process: refusal.attempt.holders.first().map(HolderJson::from),
+            held_by: refusal.held_by.iter().map(ListenerJson::from).collect(),
+        }
+    }
 }
 
 impl From<&Snapshot> for SideJson {
@@ -108,28 +159,45 @@ pub(crate) fn diff(
 
 /// Writes the line of a listener that was there from the beginning.
 pub(crate) fn present(listener: &Listener, at: Timestamp, out: &mut dyn Write) -> io::Result<()> {
-    let line = EventJson {
-        schema: SCHEMA,
-        event: "present",
-        at,
-        certain: true,
-        differs: Vec::new(),
-        before: None,
-        listener: Some(listener.into()),
-    };
-    write_line(&line, out)
+    write_line(&EventJson::new("present", at, Some(listener)), out)
+}
+
+/// Writes the lines of what happened between two passes.
+pub(crate) fn occurrence(occurrence: &Occurrence, out: &mut dyn Write) -> io::Result<()> {
+    match occurrence {
+        Occurrence::Brief(brief) => {
+            let listener = Some(&brief.listener);
+            if let Some((opened, _)) = brief.opened {
+                write_line(&EventJson::new("opened", whole_second(opened), listener), out)?;
+            }
+            let lifetime = brief.opened.map(|(_, lifetime)| lifetime);
+            let line = EventJson {
+                certain: lifetime.is_some(),
+                // To the microsecond.
+                lifetime_ms: lifetime.map(|lifetime| (lifetime.as_secs_f64() * 1e6).round() / 1e3),
+                ..EventJson::new("closed", whole_second(brief.closed), listener)
+            };
+            write_line(&line, out)
+        }
+        Occurrence::Refused(refusal) => {
+            let refused = Some(RefusedJson::from(refusal));
+            let at = whole_second(refusal.at);
+            write_line(&EventJson { refused, ..EventJson::new("refused", at, None) }, out)
+        }
+    }
+}
+
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// Writes the line of a change.
 pub(crate) fn event(change: &Change, at: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let line = EventJson {
-        schema: SCHEMA,
-        event: change.kind.as_str(),
-        at,
         certain: change.certain,
         differs: differs(change),
         before: change.after.as_ref().and(change.before.as_ref()).map(ListenerJson::from),
-        listener: change.listener().map(ListenerJson::from),
+        ..EventJson::new(change.kind.as_str(), at, change.listener())
     };
     write_line(&line, out)
 }

@@ -178,7 +178,7 @@ struct ComposeJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct HolderJson {
+pub(super) struct HolderJson {
     pid: u32,
     start: Option<u64>,
     name: String,

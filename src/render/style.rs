@@ -25,11 +25,13 @@ pub(crate) enum TextRole {
     Closed,
     /// A listener that changed.
     Changed,
+    /// A call that the system refused.
+    Refused,
 }
 
 impl TextRole {
     /// Every role.
-    const ALL: [TextRole; 9] = [
+    const ALL: [TextRole; 10] = [
         TextRole::Subject,
         TextRole::Exposed,
         TextRole::Yours,
@@ -39,6 +41,7 @@ impl TextRole {
         TextRole::Opened,
         TextRole::Closed,
         TextRole::Changed,
+        TextRole::Refused,
     ];
 }
 
@@ -71,6 +74,7 @@ impl Palette {
             TextRole::Opened => AnsiColor::Green.on_default().bold(),
             TextRole::Closed => AnsiColor::Red.on_default().bold(),
             TextRole::Changed => AnsiColor::Yellow.on_default().bold(),
+            TextRole::Refused => AnsiColor::Magenta.on_default().bold(),
         }
     }
 }

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use crate::act::prepare::Prepared;
 use crate::act::run_plan::RunOutcome;
+use crate::act::watch::occurrence::Occurrence;
 use crate::compare::Change;
 use crate::model::{Error, Gap, Selection, Snapshot, Socket, Target};
 use crate::os::Signal;
+use crate::os::socket_events::EventBatch;
 use crate::verdict::Verdict;
 
 /// The events that wake the loop before the next scan is due.
@@ -20,16 +22,20 @@ pub(crate) enum LoopEvent {
     Signal(Signal),
     /// The answer to a request.
     Answered(Answer),
+    /// Events of sockets.
+    Sockets(EventBatch),
 }
 
 /// What the loop passes to a view.
 pub(crate) enum Update<'a> {
-    /// A pass, with the changes since the one before, and the gaps that the one before did not have.
+    /// A pass, with the changes since the one before, what happened in between, and the gaps that the one before did not
+    /// have.
     Scanned {
         snapshot: &'a Snapshot,
         /// Whether the snapshot is new. If not, the table has not changed.
         fresh: bool,
         changes: &'a [Change],
+        occurrences: &'a [Occurrence],
         gaps: &'a [Gap],
     },
     /// A scan that failed.

@@ -49,14 +49,20 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
             ("q, Ctrl-C", "quit"),
         ],
     ),
-    ("Marks", &[("+  -  ~", "opened, closed, changed its holder, for five seconds")]),
+    (
+        "Marks",
+        &[
+            ("+  -  ~", "opened, closed, changed its holder, for five seconds"),
+            ("!", "a bind or listen that the system refused, in the line of the last event"),
+        ],
+    ),
 ];
 
 /// The width of the column of keys.
 const COLUMN: usize = 14;
 
-/// Returns the help, wrapped.
-pub(super) fn lines(width: usize) -> Vec<Line> {
+/// Returns the help, wrapped, with what is noticed between two passes.
+pub(super) fn lines(width: usize, coverage: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     for (topic, keys) in KEYS {
         if !lines.is_empty() {
@@ -74,5 +80,11 @@ pub(super) fn lines(width: usize) -> Vec<Line> {
             }
         }
     }
+    lines.push(Line::default());
+    lines.push(Line::new("Between two passes", Some(TextRole::Label)));
+    lines.extend(wrapped(coverage, width.saturating_sub(2), None).into_iter().map(|mut line| {
+        line.pieces.insert(0, ("  ".to_owned(), None));
+        line
+    }));
     lines
 }

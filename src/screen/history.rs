@@ -1,4 +1,4 @@
-//! What opened, closed and changed since the screen was opened.
+//! What opened, closed, changed and was refused since the screen was opened.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, sign, wrapped};
 use super::rows::Key;
-use crate::compare::{Change, ChangeKind};
-use crate::render::current_user::CurrentUser;
+use crate::compare::ChangeKind;
+use crate::render::occurrences::{EventKind, EventLine};
 use crate::render::style::TextRole;
 use crate::render::{changes, phrases};
 
@@ -20,12 +20,12 @@ const MOST: usize = 1000;
 /// The most events of the summary.
 const SUMMARIZED: usize = 10;
 
-/// A change, as text that is safe to show.
+/// An event, as text that is safe to show.
 #[derive(Debug)]
 pub(super) struct Event {
     at: Timestamp,
     when: Instant,
-    kind: ChangeKind,
+    kind: EventKind,
     certain: bool,
     place: String,
     address: String,
@@ -40,6 +40,7 @@ pub(super) struct History {
     opened: usize,
     closed: usize,
     changed: usize,
+    refused: usize,
 }
 
 /// Returns a time of day in a time zone.
@@ -61,11 +62,15 @@ impl Event {
 
     /// Returns the line of the last event. `hidden` is why its row is not visible, `others` how many came with it.
     pub(super) fn line(&self, hidden: &str, others: usize, zone: &TimeZone, now: Instant) -> Line {
-        let mut line = Line::new(format!("{} ", sign(self.kind)), Some(changes::role_of_kind(self.kind)));
+        let sign = match self.kind {
+            EventKind::Changed(kind) => sign(kind),
+            EventKind::Refused => '!',
+        };
+        let mut line = Line::new(format!("{sign} "), Some(self.kind.role()));
         let time = format!("{} ({} ago) ", time_of_day(self.at, zone), self.age(now));
         line.pieces.push((time, Some(TextRole::Label)));
         let what = format!("{} {} {}", self.kind(), self.place, self.address);
-        line.pieces.push((what, Some(changes::role_of_kind(self.kind))));
+        line.pieces.push((what, Some(self.kind.role())));
         let others = if others > 0 { format!(", and {others} more (E)") } else { String::new() };
         line.pieces.push((format!("{hidden}{others}  {}", self.holder), None));
         line
@@ -78,35 +83,31 @@ impl Event {
 }
 
 impl History {
-    /// Adds changes.
-    pub(super) fn add(
-        &mut self,
-        changes: &[Change],
-        current_user: &CurrentUser,
-        at: Timestamp,
-        now: Instant,
-    ) {
-        for change in changes {
-            let Some(listener) = change.listener() else { continue };
-            match change.kind {
-                ChangeKind::Opened => self.opened += 1,
-                ChangeKind::Closed => self.closed += 1,
-                ChangeKind::Changed => self.changed += 1,
-            }
-            if self.events.len() == MOST {
-                self.events.pop_front();
-            }
-            self.events.push_back(Event {
-                at,
-                when: now,
-                kind: change.kind,
-                certain: change.certain,
-                place: changes::port_column(listener),
-                address: phrases::address(&listener.socket),
-                holder: changes::describe(change, current_user),
-                key: Key::of(listener),
-            });
+    /// Adds an event.
+    pub(super) fn add(&mut self, line: EventLine<'_>, now: Instant) {
+        match line.kind {
+            EventKind::Changed(ChangeKind::Opened) => self.opened += 1,
+            EventKind::Changed(ChangeKind::Closed) => self.closed += 1,
+            EventKind::Changed(ChangeKind::Changed) => self.changed += 1,
+            EventKind::Refused => self.refused += 1,
         }
+        if self.events.len() == MOST {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event {
+            at: line.at,
+            when: now,
+            kind: line.kind,
+            certain: line.certain,
+            place: changes::port_column(line.listener),
+            address: phrases::address(&line.listener.socket),
+            holder: line.text,
+            key: Key::of(line.listener),
+        });
+    }
+
+    fn total(&self) -> usize {
+        self.opened + self.closed + self.changed + self.refused
     }
 
     /// Returns the last event.
@@ -124,11 +125,11 @@ impl History {
     pub(super) fn lines(&self, width: usize, zone: &TimeZone) -> Vec<Line> {
         let mut lines = Vec::new();
         if self.events.is_empty() {
-            return wrapped("nothing has opened, closed or changed yet", width, None);
+            return wrapped("nothing has opened, closed, changed or been refused yet", width, None);
         }
         for event in self.events.iter().rev() {
             let (text, holder) = event.text(zone);
-            let role = Some(changes::role_of_kind(event.kind));
+            let role = Some(event.kind.role());
             if text.width() + 2 + holder.width() <= width {
                 let mut line = Line::new(text, role);
                 line.pieces.push((format!("  {holder}"), None));
@@ -141,7 +142,7 @@ impl History {
                 }));
             }
         }
-        let left_out = self.opened + self.closed + self.changed - self.events.len();
+        let left_out = self.total() - self.events.len();
         if left_out > 0 {
             lines.extend(wrapped(
                 &format!("{left_out} earlier ones are not kept"),
@@ -154,7 +155,12 @@ impl History {
 
     /// Returns what happened in a session of this length, in lines. None if nothing did.
     pub(super) fn summary(&self, length: Duration, zone: &TimeZone) -> Vec<String> {
-        let counts = [(self.opened, "opened"), (self.closed, "closed"), (self.changed, "changed")];
+        let counts = [
+            (self.opened, "opened"),
+            (self.closed, "closed"),
+            (self.changed, "changed"),
+            (self.refused, "refused"),
+        ];
         let counts: Vec<String> = counts
             .iter()
             .filter(|(count, _)| *count > 0)
@@ -165,7 +171,7 @@ impl History {
         }
         let length = phrases::duration(Duration::from_secs(length.as_secs()));
         let mut lines = vec![format!("{} in {length}", phrases::list_and(&counts))];
-        let all = self.opened + self.closed + self.changed;
+        let all = self.total();
         let last = self.events.iter().rev().take(SUMMARIZED).rev();
         if all > SUMMARIZED {
             lines.push(format!("  the last {SUMMARIZED}:"));

@@ -55,6 +55,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) current_user: &'a CurrentUser,
     pub(super) history: &'a History,
     pub(super) zone: &'a TimeZone,
+    /// What is noticed between two passes.
+    pub(super) coverage: &'a str,
     pub(super) now: Timestamp,
 }
 
@@ -128,7 +130,7 @@ impl Pane {
         let mut out = Vec::new();
         // Writing to memory cannot fail.
         let _ = match &self.shown {
-            Shown::Help => return help::lines(width),
+            Shown::Help => return help::lines(width, around.coverage),
             Shown::History => return around.history.lines(width, around.zone),
             Shown::Waiting(what) => return wrapped(what, width, Some(TextRole::Label)),
             Shown::Failed(why) => return wrapped(why, width, Some(TextRole::Unseen)),

@@ -28,12 +28,13 @@ fn view() -> WatchView {
         order: Order::default(),
         options,
         zone: TimeZone::UTC,
+        coverage: "what opens and closes is noticed".to_owned(),
     })
 }
 
 fn take(view: &mut WatchView, before: Option<&Snapshot>, snapshot: &Snapshot, now: Instant) {
     let changes = before.map(|before| changes(before, snapshot)).unwrap_or_default();
-    let update = Update::Scanned { snapshot, fresh: true, changes: &changes, gaps: &[] };
+    let update = Update::Scanned { snapshot, fresh: true, changes: &changes, occurrences: &[], gaps: &[] };
     view.take(&update, snapshot.taken_at, now);
 }
 

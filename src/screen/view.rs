@@ -15,6 +15,7 @@ use super::pane::{Pane, Shown, Surroundings, is_question};
 use super::row_actions::{bind_target, copied, url};
 use crate::model::{Listener, Selection};
 use crate::render::escape::escape;
+use crate::render::occurrences::EventLine;
 use crate::render::order::Order;
 use crate::render::phrases;
 use crate::render::style::TextRole;
@@ -32,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) order: Order,
     pub(crate) options: table::TableOptions,
     pub(crate) zone: TimeZone,
+    /// What is noticed between two passes, for the help.
+    pub(crate) coverage: String,
 }
 
 /// The screen without its terminal.
@@ -39,6 +42,7 @@ pub(crate) struct WatchView {
     what: String,
     interval: Duration,
     zone: TimeZone,
+    coverage: String,
     list: List,
     history: History,
     scanned_at: Timestamp,
@@ -61,6 +65,7 @@ impl WatchView {
             what: escape(&setup.what.as_str().into()),
             interval: setup.interval,
             zone: setup.zone,
+            coverage: setup.coverage,
             list: List::new(setup.selection, setup.order, setup.options),
             history: History::default(),
             scanned_at: Timestamp::UNIX_EPOCH,
@@ -80,13 +85,16 @@ impl WatchView {
     pub(crate) fn take(&mut self, update: &Update<'_>, at: Timestamp, now: Instant) {
         self.started.get_or_insert(now);
         match update {
-            Update::Scanned { snapshot, fresh, changes, .. } => {
+            Update::Scanned { snapshot, fresh, changes, occurrences, .. } => {
                 if *fresh {
                     self.list.rows.set_present(&snapshot.listeners);
                     self.unseen = self.list.rows.unseen();
                 }
                 self.list.rows.mark(changes, now);
-                self.history.add(changes, &self.list.options.current_user, at, now);
+                let user = &self.list.options.current_user;
+                let happened = occurrences.iter().flat_map(|it| EventLine::of_occurrence(it, user));
+                let changed = changes.iter().filter_map(|it| EventLine::of_change(it, at, user));
+                happened.chain(changed).for_each(|line| self.history.add(line, now));
                 (self.scanned_at, self.scanned, self.error) = (at, Some(now), None);
             }
             Update::Failed(error) => {
@@ -291,6 +299,7 @@ impl WatchView {
                     current_user: &self.list.options.current_user,
                     history: &self.history,
                     zone: &self.zone,
+                    coverage: &self.coverage,
                     now: self.scanned_at,
                 };
                 pane.draw(width, height, &around)

@@ -124,6 +124,18 @@ pub(in crate::cli) enum SearchName {
     Bpf,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum EventsName {
+    /// The best source on this machine
+    Auto,
+    /// Programs in the kernel
+    Bpf,
+    /// The kernel's messages about sockets that are gone
+    Destroyed,
+    /// None
+    Off,
+}
+
 /// Accepts the states of lsof's option -s that listeners have: TCP:LISTEN and UDP:Idle.
 fn lsof_states(text: &str) -> Result<(), String> {
     match ["tcp:listen", "udp:idle"].contains(&text.to_ascii_lowercase().as_str()) {

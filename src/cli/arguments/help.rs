@@ -151,9 +151,10 @@ TERM=dumb, each event is a line; --ndjson makes it JSON.
 
 Each pass reads the socket table. Processes are scanned only if the table changed,
 and on every tenth pass: a new holder of an unchanged socket shows after ten
-intervals at the latest. What opens and closes between two passes is not seen. A
-pass that fails is reported and retried. With --all-namespaces each pass also
-searches all processes for network namespaces.
+intervals at the latest. Linux reports what opens and closes between two passes, and
+to root with its process, and on most kernels also which binds it refused. ? names
+what is noticed here. A pass that fails is reported and retried. With
+--all-namespaces each pass also searches all processes for network namespaces.
 
 With a command, watch runs it and reports at its end what it and its descendants
 opened, for how long, and what is still open, also by daemons (on Linux). Containers

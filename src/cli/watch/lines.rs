@@ -6,13 +6,15 @@ use std::time::Instant;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
+use crate::act::watch::occurrence::Occurrence;
 use crate::cli::why::write_out;
 use crate::cli::{arguments, say};
 use crate::compare::Change;
-use crate::model::{Gap, Listener, Snapshot};
+use crate::model::{Gap, GapKind, GapReason, Listener, Snapshot};
 use crate::os;
 use crate::render::changes::{self, ChangesOptions};
 use crate::render::column::Column;
+use crate::render::occurrences::EventLine;
 use crate::render::order::{self, Order};
 use crate::render::phrases;
 use crate::render::style::TextRole;
@@ -48,7 +50,7 @@ impl Lines {
     fn write_scan(
         &mut self,
         snapshot: &Snapshot,
-        changes: &[Change],
+        (changes, occurrences): (&[Change], &[Occurrence]),
         gaps: &[Gap],
         out: &mut dyn Write,
     ) -> io::Result<()> {
@@ -66,28 +68,45 @@ impl Lines {
             for listener in present {
                 match self.ndjson {
                     true => changes_json::present(listener, at, out)?,
-                    false => self.line(at, "present", TextRole::Label, listener, None, out)?,
+                    false => {
+                        let text = changes::holder_and_description(listener, &self.options.current_user);
+                        self.line(at, "present", TextRole::Label, listener, &text, out)?;
+                    }
                 }
             }
         }
+        for occurrence in occurrences {
+            if self.ndjson {
+                changes_json::occurrence(occurrence, out)?;
+                continue;
+            }
+            for line in EventLine::of_occurrence(occurrence, &self.options.current_user) {
+                self.event(&line, out)?;
+            }
+        }
         for change in changes {
-            let Some(listener) = change.listener() else { continue };
-            let doubt = if change.certain { "" } else { "?" };
-            match self.ndjson {
-                true => changes_json::event(change, at, out)?,
-                false => {
-                    let event = format!("{}{doubt}", change.kind.as_str());
-                    self.line(at, &event, changes::role_of_kind(change.kind), listener, Some(change), out)?;
-                }
+            match EventLine::of_change(change, at, &self.options.current_user) {
+                _ if self.ndjson => changes_json::event(change, at, out)?,
+                Some(line) => self.event(&line, out)?,
+                None => {}
             }
         }
         for gap in gaps {
             match self.ndjson {
                 true => json::write_gap(gap, snapshot, out)?,
+                // Most systems report nothing between two passes, as users of such programs know.
+                false if gap.what == GapKind::ShortLived && gap.reason == GapReason::Unsupported => {}
                 false => say("not seen", &phrases::gap(gap)),
             }
         }
         Ok(())
+    }
+
+    fn event(&self, line: &EventLine<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let doubt = if line.certain { "" } else { "?" };
+        let event = format!("{}{doubt}", line.kind.as_str());
+        let at = Timestamp::from_second(line.at.as_second()).unwrap_or(line.at);
+        self.line(at, &event, line.kind.role(), line.listener, &line.text, out)
     }
 
     fn line(
@@ -96,7 +115,7 @@ impl Lines {
         event: &str,
         role: TextRole,
         listener: &Listener,
-        change: Option<&Change>,
+        text: &str,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let padding = " ".repeat(8_usize.saturating_sub(event.width()));
@@ -110,14 +129,9 @@ impl Lines {
                 columns.iter().map(value).collect::<Vec<_>>().join("  ")
             }
             None => {
-                let current_user = &self.options.current_user;
-                let description = change.map_or_else(
-                    || changes::holder_and_description(listener, current_user),
-                    |change| changes::describe(change, current_user),
-                );
                 let (port_column, address) =
                     (changes::port_column(listener), phrases::address(&listener.socket));
-                format!("{port_column:9}  {address:15}  {description}")
+                format!("{port_column:9}  {address:15}  {text}")
             }
         };
         writeln!(out, "{at}  {event}  {}", row.trim_end())
@@ -127,9 +141,9 @@ impl Lines {
 impl View for Lines {
     fn show(&mut self, update: &Update<'_>, _now: Instant) -> io::Result<()> {
         match update {
-            Update::Scanned { snapshot, changes, gaps, .. } => {
+            Update::Scanned { snapshot, changes, occurrences, gaps, .. } => {
                 let mut out = Vec::new();
-                self.write_scan(snapshot, changes, gaps, &mut out)?;
+                self.write_scan(snapshot, (changes, occurrences), gaps, &mut out)?;
                 self.last_error = None;
                 if out.is_empty() {
                     return Ok(());

@@ -56,6 +56,11 @@ pub enum GapDetail {
     ForwardingRules(Vec<UnreadRules>),
     /// Listeners whose holders could not all be observed, if a filter depends on them.
     UnseenHolders,
+    /// Listeners that open and close between two passes of a watch, because the system does not report them while it
+    /// happens: the error, if there was one.
+    ShortLived(Option<Text>),
+    /// The same, because events of the system were lost.
+    LostEvents,
     /// A file with limits of the system.
     Limit {
         /// The file.

@@ -35,6 +35,8 @@ open_enum! {
         Project = "project",
         /// The services behind listeners.
         Services = "services",
+        /// Listeners that open and close between two passes of a watch.
+        ShortLived = "short-lived",
         /// The snapshot itself.
         Snapshot = "snapshot",
         /// The socket table.
@@ -80,6 +82,8 @@ open_enum! {
         NotUnderstood = "not-understood",
         /// The permission to read it is missing.
         Permission = "permission",
+        /// The system reported more than could be read in time.
+        Overrun = "overrun",
         /// It is outside of this pid namespace.
         PidNamespace = "pid-namespace",
         /// A socket is in no table that was read.

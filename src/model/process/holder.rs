@@ -52,6 +52,8 @@ pub enum Evidence {
     Ring,
     /// Linux: the process has a context of asynchronous I/O (io_setup(2)). Possible, not certain.
     Aio,
+    /// Linux: the kernel reported the process when it called bind(2) or listen(2). It may have ended.
+    Call,
     /// Windows: the process is a child of the one that opened the socket and has ended, and may have inherited its
     /// handle. Possible, not certain.
     Child,
@@ -111,6 +113,7 @@ names! { Evidence, "evidence":
     WaitsIn(WaitingCall::Select) => "waits-in-select",
     Ring => "io-uring",
     Aio => "aio",
+    Call => "call",
     Child => "child",
 }
 

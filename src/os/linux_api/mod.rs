@@ -1,6 +1,7 @@
 //! What several topics read from the Linux kernel: netlink, `/proc`, cgroups, and the namespaces of this process. It
 //! depends on `model`, `parse`, `users` and `open_files`, and on no other topic.
 
+pub(in crate::os) mod bpf;
 pub(in crate::os) mod cgroup;
 pub(in crate::os) mod cgroup_owner;
 pub(in crate::os) mod inet_diag;

@@ -28,6 +28,8 @@ pub(in crate::os) mod restart_policy;
 pub(in crate::os) mod restart_settings;
 pub(in crate::os) mod rtnetlink;
 pub(in crate::os) mod security_context;
+#[cfg(feature = "cli")]
+pub(in crate::os) mod socket_event;
 pub(in crate::os) mod syscall_file;
 pub(in crate::os) mod sysctl;
 pub(in crate::os) mod timens_offsets;

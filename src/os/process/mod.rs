@@ -108,8 +108,18 @@ pub(crate) fn process_table() -> std::io::Result<ProcessTable> {
 
 /// Returns facts about exactly these processes, by pid, without those that have ended.
 pub(crate) fn describe_ids(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
+    describe_with(ids, false)
+}
+
+/// Returns what [`describe_ids`] returns, with all ancestors.
+#[cfg(feature = "cli")]
+pub(crate) fn describe_with_ancestors(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
+    describe_with(ids, true)
+}
+
+fn describe_with(ids: &[ProcessId], ancestry: bool) -> BTreeMap<u32, Process> {
     let refs: Vec<sys::ProcessRef> = ids.iter().filter_map(|id| sys::ProcessRef::open(id.pid)).collect();
-    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), false);
+    let mut processes = verified(&refs.iter().collect::<Vec<_>>(), ancestry);
     processes.retain(|_, process| ids.contains(&process.id));
     for process in processes.values_mut() {
         process.user = process.user.take().or_else(|| users::name(process.uid?));

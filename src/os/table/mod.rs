@@ -55,6 +55,12 @@ impl Row {
     pub(crate) fn detail(&self) -> TcpDetail {
         sys::detail(self)
     }
+
+    /// Returns what identifies the socket while the machine runs, if the table reports it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn cookie(&self) -> Option<u64> {
+        sys::cookie(self)
+    }
 }
 
 /// One socket, with its pids if the table itself names them.
@@ -71,6 +77,9 @@ pub(crate) struct Row {
     pub(crate) file: Option<sys::SocketFile>,
     #[cfg(target_os = "linux")]
     pub(crate) detail: TcpDetail,
+    /// Identifies the socket while the machine runs, as in the events of sockets. Netlink alone reports it.
+    #[cfg(target_os = "linux")]
+    pub(crate) cookie: Option<u64>,
     /// Facts from the protocol control block in the kernel of macOS.
     #[cfg(target_os = "macos")]
     pub(crate) pcb: sys::PcbInfo,

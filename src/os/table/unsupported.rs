@@ -8,5 +8,11 @@ pub(super) fn detail(_row: &Row) -> TcpDetail {
     TcpDetail::default()
 }
 
+/// Returns nothing: only netlink on Linux identifies sockets across events.
+#[cfg(feature = "cli")]
+pub(super) fn cookie(_row: &Row) -> Option<u64> {
+    None
+}
+
 /// Does nothing: Unix sockets are not listed on this system.
 pub(super) fn find_unix_paths(_paths: &[Text], _request: &TableRequest, _table: &mut SocketTable) {}

@@ -4,6 +4,8 @@
 use netstat2::{AddressFamilyFlags, ProtocolFlags, SocketInfo};
 
 use super::netstat2 as tables;
+#[cfg(feature = "cli")]
+pub(super) use super::unsupported::cookie;
 pub(super) use super::unsupported::{detail, find_unix_paths};
 use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Socket, UnlistedBound};
 use crate::os::parse::windows::table;

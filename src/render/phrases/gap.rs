@@ -77,6 +77,14 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
         GapDetail::UnseenHolders => {
             write!(f, "{count} listeners whose holders could not all be seen may match too")
         }
+        GapDetail::ShortLived(error) => {
+            write!(f, "listeners that open and close between two passes")?;
+            because(error.as_ref(), f)
+        }
+        GapDetail::LostEvents => write!(
+            f,
+            "listeners that opened and closed between two passes: more happened than the system kept events of"
+        ),
         GapDetail::Limit { path, error } => {
             write!(f, "{} cannot be read: {}", path.to_string_lossy(), error.to_string_lossy())
         }

@@ -97,6 +97,7 @@ pub(crate) fn evidence(evidence: Evidence) -> Cow<'static, str> {
         }
         Evidence::Ring => "by its io_uring, whose sockets the kernel does not report",
         Evidence::Aio => "by its asynchronous I/O, whose sockets the kernel does not report",
+        Evidence::Call => "by its call of bind or listen",
         Evidence::User | Evidence::Descriptor => "by the socket's user",
     })
 }

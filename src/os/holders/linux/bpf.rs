@@ -8,10 +8,8 @@
 //! Custom code, because the BPF crates (libbpf-rs, aya) need a C library or a compiler for BPF, or a program file, to load
 //! what is here fifty instructions.
 
-pub(in crate::os) mod calls;
 pub(in crate::os) mod filter;
 pub(in crate::os) mod program;
-pub(in crate::os) mod types;
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -19,13 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::thread::CapabilitySet;
 
 use crate::model::{BpfStep, BpfUnavailable, Text};
 use crate::os::descriptors::sys::{self as descriptors, Ring, SocketDescriptor, Walk};
-use crate::os::linux_api::pid_namespace;
+use crate::os::linux_api::bpf::{allowed, calls, is_locked_down, types};
 use crate::os::linux_api::procfs;
-use crate::os::parse::linux::{btf, lockdown};
+use crate::os::parse::linux::btf;
 use crate::os::process::sys::proc_handle::ProcHandle;
 use filter::Filter;
 use program::Record;
@@ -80,32 +77,6 @@ pub(in crate::os) fn search(wanted: &[u64]) -> Result<Walk, BpfUnavailable> {
 #[cfg(allears_internals)]
 pub(in crate::os) fn understands(types: &[u8]) -> bool {
     btf::layout(types, &program::WANTED).is_ok()
-}
-
-/// Returns whether lockdown takes from BPF programs the function that reads the kernel's memory; `None` if that cannot
-/// be read, for instance because securityfs is not mounted. The verifier calls a program that uses the function invalid
-/// (observed on 6.12 with lockdown=confidentiality; kernel/trace/bpf_trace.c since 5.4).
-fn is_locked_down() -> Option<bool> {
-    std::fs::read("/sys/kernel/security/lockdown").ok().map(|modes| lockdown::forbids_reading(&modes))
-}
-
-/// Checks the conditions that cost little to check.
-///
-/// # Errors
-/// If one of them rules out the search.
-pub(in crate::os) fn allowed() -> Result<(), BpfUnavailable> {
-    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
-    if !held.contains(CapabilitySet::SYS_ADMIN) && !held.contains(CapabilitySet::BPF | CapabilitySet::PERFMON)
-    {
-        return Err(BpfUnavailable::Capabilities);
-    }
-    match () {
-        () if procfs::is_in_pid_namespace() => Err(BpfUnavailable::PidNamespace),
-        () if pid_namespace::is_own() != Some(true) => Err(BpfUnavailable::ForeignProc),
-        () if procfs::counts_from_another_boot() => Err(BpfUnavailable::TimeNamespace),
-        () if procfs::hides_processes() => Err(BpfUnavailable::HiddenProc),
-        () => Ok(()),
-    }
 }
 
 /// Runs the program process by process (Linux 6.1) on several threads. Returns `None` if that is unavailable.

@@ -195,7 +195,7 @@ mod tests {
         let mut socket =
             crate::model::Socket::new(crate::model::Protocol::Tcp, endpoint, crate::model::State::Listen);
         socket.uid = Some(uid);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default() }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default(), cookie: None }
     }
 
     /// Nobody listens elsewhere.

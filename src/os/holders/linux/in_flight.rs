@@ -141,7 +141,14 @@ mod tests {
             let mut socket =
                 crate::model::Socket::new(crate::model::Protocol::Tcp, endpoint, crate::model::State::Listen);
             socket.uid = uid;
-            Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default() }
+            Row {
+                socket,
+                pids: Vec::new(),
+                cgroup: None,
+                file: None,
+                detail: Default::default(),
+                cookie: None,
+            }
         };
         assert!(sent.can_have(&row(Some(0)), None) && sent.can_have(&row(Some(1000)), None));
         assert!(!sent.can_have(&row(Some(33)), None), "another user's");

@@ -148,7 +148,7 @@ pub(in crate::os) mod test_rows {
         let endpoint = Endpoint::Ip { address: Ipv4Addr::LOCALHOST.into(), port, interface: None };
         let mut socket = Socket::new(Protocol::Tcp, endpoint, State::Listen);
         socket.inode = Some(inode);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default() }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: Default::default(), cookie: None }
     }
 
     /// Returns a listener of this process and its row.

@@ -18,6 +18,10 @@ const DEEPEST: usize = 4;
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
 const FUNC: u32 = 12;
+#[cfg(feature = "cli")]
+const FUNC_PROTO: u32 = 13;
+#[cfg(feature = "cli")]
+const TYPEDEF: u32 = 8;
 
 /// The requested parts of the type information.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +125,51 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
     }
 }
 
+/// A function or a tracepoint of the kernel.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::os) struct AttachPoint {
+    /// The number to attach to.
+    pub(in crate::os) number: u32,
+    /// The number of a function's parameters.
+    pub(in crate::os) parameters: usize,
+}
+
+/// Looks up functions by their names, and tracepoints by the names of their types (`btf_trace_` and the name), in the
+/// order of the request. What the kernel does not have is `None`.
+///
+/// # Errors
+/// If the bytes are not BTF of a known version.
+#[cfg(feature = "cli")]
+pub(in crate::os) fn attach_points(
+    bytes: &[u8],
+    names: &[&str],
+) -> Result<Vec<Option<AttachPoint>>, BtfError> {
+    let file = File::parse(bytes)?;
+    // The number of each function and that of its prototype, which may come earlier or later.
+    let mut found: Vec<Option<(u32, u32)>> = vec![None; names.len()];
+    let mut prototypes: Vec<(u32, usize)> = Vec::new();
+    file.each(|_, one| match one.kind {
+        FUNC | TYPEDEF => {
+            let text = file.text(one.name);
+            for (name, found) in names.iter().zip(&mut found) {
+                if found.is_none() && is_name(text, name) {
+                    *found = Some((one.number, one.size_or_type));
+                }
+            }
+        }
+        // Eight bytes for each parameter.
+        FUNC_PROTO => prototypes.push((one.number, one.members.len() / 8)),
+        _ => {}
+    })?;
+    let point = |(number, prototype)| {
+        let at = prototypes.binary_search_by_key(&prototype, |(number, _)| *number).ok();
+        let parameters = at.and_then(|at| prototypes.get(at)).map_or(0, |(_, count)| *count);
+        AttachPoint { number, parameters }
+    };
+    Ok(found.into_iter().map(|found| found.map(point)).collect())
+}
+
 /// A wanted member.
 struct Member<'a> {
     structure: &'a str,
@@ -159,6 +208,9 @@ struct Type<'a> {
     number: u32,
     kind: u32,
     name: u32,
+    /// The size of a structure, or the type that another type refers to.
+    #[cfg(feature = "cli")]
+    size_or_type: u32,
     has_widths: bool,
     /// The members, if it has any.
     members: &'a [u8],
@@ -227,7 +279,16 @@ impl<'a> File<'a> {
         };
         let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
         let next = u32::try_from(TYPE + size).ok().and_then(|length| at.checked_add(length)).ok_or(short)?;
-        Ok((Type { number, kind, name, has_widths: info >> 31 == 1, members }, next))
+        let one = Type {
+            number,
+            kind,
+            name,
+            #[cfg(feature = "cli")]
+            size_or_type: word(rest, 8).ok_or(short)?,
+            has_widths: info >> 31 == 1,
+            members,
+        };
+        Ok((one, next))
     }
 
     /// Returns the names from this one on.
@@ -307,7 +368,10 @@ mod tests {
         writer.structure(UNION, "", &[("inode", 1, 64), ("other", 1, 0)]);
         writer.structure(STRUCT, "file", &[("count", 1, 0), ("", 3, 128)]);
         let look = writer.name("look");
-        writer.add(&[look, FUNC << 24, 0]);
+        writer.add(&[look, FUNC << 24, 6]);
+        writer.add(&[0, 13 << 24 | 2, 1, 0, 1, 0, 2]);
+        let tracepoint = writer.name("btf_trace_look");
+        writer.add(&[tracepoint, 8 << 24, 1]);
         if !second.is_empty() {
             writer.structure(STRUCT, "inode", second);
         }
@@ -323,6 +387,14 @@ mod tests {
         assert_eq!(layout(&kernel(&[]), &absent), Err(BtfError::Absent));
         let absent = Wanted { members: &[("file", "gone")], ..WANTED };
         assert_eq!(layout(&kernel(&[]), &absent), Err(BtfError::Absent));
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn functions_have_parameters() {
+        let found = attach_points(&kernel(&[]), &["gone", "look", "btf_trace_look"]);
+        let point = |number, parameters| Some(AttachPoint { number, parameters });
+        assert_eq!(found, Ok(vec![None, point(5, 2), point(7, 0)]));
     }
 
     #[test]

@@ -96,6 +96,16 @@ pub(in crate::os) fn read_datagram(
     Ok(progress)
 }
 
+/// Calls `each` with the payload of every message of a datagram that answers no request. A truncated message ends it.
+#[cfg(feature = "cli")]
+pub(in crate::os) fn each_message(mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
+    while let Some(length) = u32_at(bytes, 0).and_then(|length| usize::try_from(length).ok()) {
+        let Some(payload) = bytes.get(HEADER..length) else { return };
+        each(payload);
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+}
+
 fn refused(errno: i32) -> Result<(), DatagramError> {
     // MAX_ERRNO of the kernel's err.h.
     match errno {

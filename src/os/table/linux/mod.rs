@@ -32,9 +32,17 @@ pub(super) fn detail(row: &Row) -> TcpDetail {
     row.detail
 }
 
-/// Returns what the table reports about a row's holders: the cgroup in which the socket was created, and pids.
+/// Returns what identifies a row's socket.
+#[cfg(feature = "cli")]
+pub(super) fn cookie(row: &Row) -> Option<u64> {
+    row.cookie
+}
+
+/// Returns what the table reports about a row's holders: the cgroup in which the socket was created, and pids. The cookie
+/// tells a socket from a later one with the same inode number.
 pub(super) fn holder_data(row: &Row) -> Vec<u64> {
-    row.cgroup.into_iter().chain(row.pids.iter().map(|pid| u64::from(*pid))).collect()
+    let pids = row.pids.iter().map(|pid| u64::from(*pid));
+    row.cgroup.into_iter().chain(row.cookie).chain(pids).collect()
 }
 
 /// Reads the requested tables by netlink. A table that netlink does not return is read from /proc/net.
@@ -254,7 +262,8 @@ fn row(protocol: Protocol, entry: inet_diag::InetDiagEntry, interfaces: &mut Int
     socket.inode = entry.inode;
     user_namespace::set_user(&mut socket, entry.uid);
     socket.queue = entry.queue;
-    Row { socket, pids: Vec::new(), cgroup: entry.cgroup, file: None, detail: entry.detail }
+    let (cgroup, cookie) = (entry.cgroup, Some(entry.cookie));
+    Row { socket, pids: Vec::new(), cgroup, file: None, detail: entry.detail, cookie }
 }
 
 fn unix_row(entry: unix_diag::UnixDiagEntry) -> Row {
@@ -262,7 +271,14 @@ fn unix_row(entry: unix_diag::UnixDiagEntry) -> Row {
     socket.inode = Some(entry.inode);
     socket.uid = entry.uid;
     socket.queue = entry.queue.filter(|_| entry.state == State::Listen);
-    Row { socket, pids: Vec::new(), cgroup: None, file: entry.file, detail: TcpDetail::default() }
+    Row {
+        socket,
+        pids: Vec::new(),
+        cgroup: None,
+        file: entry.file,
+        detail: TcpDetail::default(),
+        cookie: None,
+    }
 }
 
 fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Row>, Error> {
@@ -281,7 +297,7 @@ fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Ro
         socket.peer = listed.peer;
         socket.inode = (inode != 0).then_some(inode);
         user_namespace::set_user(&mut socket, listed.uid);
-        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: TcpDetail::default() }
+        Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: TcpDetail::default(), cookie: None }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
 }

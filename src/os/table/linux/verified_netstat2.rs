@@ -100,5 +100,12 @@ fn pids_by_inode() -> Result<BTreeMap<u64, Vec<u32>>, Error> {
 pub(in crate::os::table) fn netstat2_row(mut socket: Socket, info: &SocketInfo) -> Row {
     socket.inode = (info.inode != 0).then_some(u64::from(info.inode));
     crate::os::linux_api::user_namespace::set_user(&mut socket, info.uid);
-    Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: crate::os::TcpDetail::default() }
+    Row {
+        socket,
+        pids: Vec::new(),
+        cgroup: None,
+        file: None,
+        detail: crate::os::TcpDetail::default(),
+        cookie: None,
+    }
 }

@@ -4,6 +4,8 @@
 
 pub(in crate::os) mod netstat;
 
+#[cfg(feature = "cli")]
+pub(super) use super::unsupported::cookie;
 pub(super) use super::unsupported::{detail, find_unix_paths};
 use nix::net::if_::if_indextoname;
 

@@ -7,6 +7,10 @@
 //! Assembled here, because a compiler for BPF is no part of a Rust toolchain. It stays out of `parse`: only the kernel that
 //! it is loaded into can run it.
 
+use crate::os::linux_api::bpf::assembly::{
+    Assembly, B, DW, FRAME, H, Instruction, R0, R1, R2, R3, R4, R6, R7, R8, W, add, and, call, copy,
+    instruction, load, set, shift_right, store, wide,
+};
 use crate::os::parse::linux::btf::{Layout, Wanted};
 
 /// The licence that the program declares to the kernel.
@@ -52,32 +56,10 @@ pub(in crate::os) fn record(bytes: &[u8]) -> Option<Record> {
     Some(Record { start: double(0)?, pid: word(8)?, descriptor: word(12)?, inode: double(16)? })
 }
 
-/// One instruction (struct bpf_insn in linux/bpf.h).
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::os) struct Instruction {
-    code: u8,
-    registers: u8,
-    offset: i16,
-    immediate: i32,
-}
-
-// Registers: the result, the arguments, three that survive calls, the frame.
-const R0: u8 = 0;
-const R1: u8 = 1;
-const R2: u8 = 2;
-const R3: u8 = 3;
-const R4: u8 = 4;
-const CONTEXT: u8 = 6;
-const FILE: u8 = 7;
-const TASK: u8 = 8;
-const FRAME: u8 = 10;
-
-// Widths of a load or a store.
-const W: u8 = 0x00;
-const H: u8 = 0x08;
-const B: u8 = 0x10;
-const DW: u8 = 0x18;
+// Registers that survive calls.
+const CONTEXT: u8 = R6;
+const FILE: u8 = R7;
+const TASK: u8 = R8;
 
 // Helpers (linux/bpf.h).
 const PROBE_READ_KERNEL: i32 = 113;
@@ -107,96 +89,12 @@ const RECORD_PID: i16 = -16;
 const RECORD_DESCRIPTOR: i16 = -12;
 const RECORD_INODE: i16 = -8;
 
-const fn instruction(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruction {
-    let registers = if cfg!(target_endian = "big") { to << 4 | from } else { from << 4 | to };
-    Instruction { code, registers, offset, immediate }
-}
-
-const fn load(width: u8, to: u8, from: u8, offset: i16) -> Instruction {
-    instruction(0x61 | width, to, from, offset, 0)
-}
-
-const fn store(width: u8, to: u8, offset: i16, from: u8) -> Instruction {
-    instruction(0x63 | width, to, from, offset, 0)
-}
-
-const fn copy(to: u8, from: u8) -> Instruction {
-    instruction(0xbf, to, from, 0, 0)
-}
-
-const fn set(to: u8, value: i32) -> Instruction {
-    instruction(0xb7, to, 0, 0, value)
-}
-
-const fn add(to: u8, value: i32) -> Instruction {
-    instruction(0x07, to, 0, 0, value)
-}
-
-const fn and(to: u8, value: i32) -> Instruction {
-    instruction(0x57, to, 0, 0, value)
-}
-
-const fn shift_right(to: u8, bits: i32) -> Instruction {
-    instruction(0x77, to, 0, 0, bits)
-}
-
-/// Returns the load of a 64-bit constant: two instructions.
-const fn wide(to: u8, kind: u8, value: u64) -> [Instruction; 2] {
-    [
-        instruction(0x18, to, kind, 0, value as u32 as i32),
-        instruction(0, 0, 0, 0, (value >> 32) as u32 as i32),
-    ]
-}
-
-const fn call(helper: i32) -> Instruction {
-    instruction(0x85, 0, 0, 0, helper)
-}
-
 /// The target of a jump, until the distance is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Label {
     Socket,
     Record,
     End,
-}
-
-/// A program with forward jumps to labels that come later.
-#[derive(Default)]
-struct Assembly {
-    instructions: Vec<Instruction>,
-    jumps: Vec<(usize, Label)>,
-    labels: Vec<(Label, usize)>,
-}
-
-impl Assembly {
-    fn add(&mut self, instructions: &[Instruction]) {
-        self.instructions.extend_from_slice(instructions);
-    }
-
-    fn jump(&mut self, to: Label, instruction: Instruction) {
-        self.jumps.push((self.instructions.len(), to));
-        self.instructions.push(instruction);
-    }
-
-    fn jump_if(&mut self, to: Label, register: u8, value: i32) {
-        self.jump(to, instruction(0x15, register, 0, 0, value));
-    }
-
-    fn jump_unless(&mut self, to: Label, register: u8, value: i32) {
-        self.jump(to, instruction(0x55, register, 0, 0, value));
-    }
-
-    fn define(&mut self, place: Label) {
-        self.labels.push((place, self.instructions.len()));
-    }
-
-    fn finish(mut self) -> Option<Vec<Instruction>> {
-        for (at, to) in self.jumps {
-            let (_, end) = self.labels.iter().find(|(place, _)| *place == to)?;
-            self.instructions.get_mut(at)?.offset = i16::try_from(end.checked_sub(at + 1)?).ok()?;
-        }
-        Some(self.instructions)
-    }
 }
 
 /// Returns the program for a kernel of this layout. `filter` is the descriptor of the map with the filter, of `bytes` bytes.
@@ -206,7 +104,7 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
     else {
         return None;
     };
-    let mut program = Assembly::default();
+    let mut program = Assembly::new();
     // After the last descriptor the program runs once more, with nothing.
     program.add(&[copy(CONTEXT, R1), load(DW, FILE, CONTEXT, CONTEXT_FILE)]);
     program.jump_if(Label::End, FILE, 0);

@@ -7,6 +7,7 @@ use super::super::state::HolderSearchState;
 use super::thread_tables;
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
 use crate::os::descriptors::sys::{Walk, probe_access, walk, walk_among};
+use crate::os::linux_api::bpf::allowed;
 use crate::os::linux_api::procfs;
 use crate::os::{HolderSearch, Row, threads};
 
@@ -18,7 +19,7 @@ pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Err
     // If even the first process refuses access, some socket will remain unexplained: the questions about it are asked
     // while the tables are read.
     let ahead = state.request != HolderSearch::Walk
-        && bpf::allowed().is_ok()
+        && allowed().is_ok()
         && is_worth_a_program()
         && first_process_refuses();
     let tables = if ahead {

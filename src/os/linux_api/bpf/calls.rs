@@ -5,17 +5,17 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::program::Instruction;
+use super::assembly::Instruction;
 
 // Commands, kinds and attach types (linux/bpf.h).
 const MAP_CREATE: libc::c_long = 0;
 const MAP_UPDATE_ELEM: libc::c_long = 2;
-const PROG_LOAD: libc::c_long = 5;
+pub(super) const PROG_LOAD: libc::c_long = 5;
 const PROG_QUERY: libc::c_long = 16;
 const LINK_CREATE: libc::c_long = 28;
 const ITER_CREATE: libc::c_long = 33;
 const MAP_TYPE_ARRAY: u32 = 2;
-const PROG_TYPE_TRACING: u32 = 26;
+pub(super) const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
 const SK_LOOKUP: u32 = 36;
 const CGROUP_INET4_BIND: u32 = 8;
@@ -29,51 +29,51 @@ const QUERY_EFFECTIVE: u32 = 1;
 const NAME: [u8; 16] = *b"allears\0\0\0\0\0\0\0\0\0";
 
 /// Returns a pointer in the kernel's form: 64 bits on every machine.
-fn address<T>(pointer: *const T) -> u64 {
+pub(super) fn address<T>(pointer: *const T) -> u64 {
     pointer as usize as u64
 }
 
-fn length<T>(items: &[T]) -> io::Result<u32> {
+pub(super) fn length<T>(items: &[T]) -> io::Result<u32> {
     u32::try_from(items.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-/// Creates a map with bytes that a program reads: an array of one element, whose value can be a constant of a program since
-/// Linux 5.2.
-pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Create {
-        kind: u32,
-        key_size: u32,
-        value_size: u32,
-        most: u32,
-        flags: u32,
-        inner: u32,
-        node: u32,
-        name: [u8; 16],
-    }
-    #[repr(C)]
-    struct Update {
-        map: u32,
-        padding: u32,
-        key: u64,
-        value: u64,
-        flags: u64,
-    }
-    let map = bpf_descriptor(
+/// The attributes of MAP_CREATE.
+#[repr(C)]
+struct CreateMap {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    most: u32,
+    flags: u32,
+    inner: u32,
+    node: u32,
+    name: [u8; 16],
+}
+
+/// The attributes of MAP_LOOKUP_ELEM and MAP_UPDATE_ELEM.
+#[repr(C)]
+pub(super) struct Element {
+    pub(super) map: u32,
+    pub(super) padding: u32,
+    pub(super) key: u64,
+    pub(super) value: u64,
+    pub(super) flags: u64,
+}
+
+pub(super) fn create_map(kind: u32, key_size: u32, value_size: u32, most: u32) -> io::Result<OwnedFd> {
+    let (flags, inner, node) = (0, 0, 0);
+    bpf_descriptor(
         MAP_CREATE,
-        &mut Create {
-            kind: MAP_TYPE_ARRAY,
-            key_size: 4,
-            value_size: length(bytes)?,
-            most: 1,
-            flags: 0,
-            inner: 0,
-            node: 0,
-            name: NAME,
-        },
-    )?;
+        &mut CreateMap { kind, key_size, value_size, most, flags, inner, node, name: NAME },
+    )
+}
+
+/// Creates a map with bytes that a program reads or writes: an array of one element, whose value can be a constant of a
+/// program since Linux 5.2.
+pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let map = create_map(MAP_TYPE_ARRAY, 4, length(bytes)?, 1)?;
     let first = 0_u32;
-    let mut update = Update {
+    let mut update = Element {
         map: map.as_raw_fd().cast_unsigned(),
         padding: 0,
         key: address(&raw const first),
@@ -86,7 +86,7 @@ pub(in crate::os) fn shared(bytes: &[u8]) -> io::Result<OwnedFd> {
 
 /// The attributes of PROG_LOAD.
 #[repr(C)]
-struct Load {
+pub(super) struct Load {
     kind: u32,
     count: u32,
     instructions: u64,
@@ -105,12 +105,12 @@ struct Load {
     line_info_size: u32,
     line_info: u64,
     line_info_count: u32,
-    attach_function: u32,
+    pub(super) attach_function: u32,
 }
 
 impl Load {
     /// Returns the attributes of a program of this kind, which is attached in this way.
-    fn new<T>(kind: u32, program: &[T], count: u32, licence: &CStr, attach_to: u32) -> Load {
+    pub(super) fn new<T>(kind: u32, program: &[T], count: u32, licence: &CStr, attach_to: u32) -> Load {
         Load {
             kind,
             count,
@@ -224,14 +224,14 @@ fn attached(target: BorrowedFd<'_>, attach_type: u32, query_flags: u32) -> io::R
 }
 
 /// Calls bpf(2) for a descriptor. The kernel sets close-on-exec on it.
-fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
+pub(super) fn bpf_descriptor<T>(command: libc::c_long, attributes: &mut T) -> io::Result<OwnedFd> {
     let descriptor = bpf(command, attributes)?;
     #[expect(unsafe_code, reason = "a descriptor fresh from the kernel becomes an owned one")]
     // SAFETY: the kernel has just made this descriptor for this call, and nothing else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> {
+pub(super) fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<libc::c_int> {
     #[expect(unsafe_code, reason = "neither rustix nor nix has this system call")]
     // SAFETY: every `T` is a `repr(C)` beginning of the kernel's union bpf_attr for its command, without implicit
     // padding, and the pointers in it are to memory that lives until the call returns. The kernel checks the length and

@@ -1,0 +1,16 @@
+//! Systems that report no events of sockets.
+
+use super::{EventBatch, EventCoverage, EventSource};
+
+/// A source that no system here has.
+pub(in crate::os) enum Source {}
+
+/// Opens nothing.
+pub(in crate::os) fn open(_source: EventSource) -> (Option<Source>, EventCoverage) {
+    (None, EventCoverage::NONE)
+}
+
+/// Reads nothing.
+pub(in crate::os) fn read(source: Source, _pass_on: impl FnMut(EventBatch) -> bool) {
+    match source {}
+}
