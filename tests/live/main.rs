@@ -92,6 +92,7 @@ mod wait_http;
 mod wait_many;
 mod watch;
 mod watch_command;
+mod watch_events;
 mod watch_screen;
 mod watch_tmux;
 mod why;

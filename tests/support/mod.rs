@@ -37,6 +37,8 @@ mod systemd;
 mod terminal;
 #[cfg(unix)]
 mod tmux_shell;
+#[cfg(target_os = "linux")]
+mod tracing;
 mod users;
 
 pub(crate) use allears_test_macros::live_test;
@@ -71,6 +73,8 @@ pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use pty_session::PtySession;
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
+#[cfg(target_os = "linux")]
+pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use shell_session::{SHELLS, Shell};
 #[cfg(unix)]

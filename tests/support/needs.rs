@@ -35,6 +35,9 @@ pub(crate) enum Need {
     Ipv6,
     /// Multipath TCP.
     Mptcp,
+    /// BPF programs at functions of the kernel.
+    #[cfg(target_os = "linux")]
+    FunctionTracing,
     /// UDP-Lite, which newer kernels no longer have.
     #[cfg(target_os = "linux")]
     UdpLite,
@@ -90,6 +93,8 @@ impl Need {
                 (enabled.is_ok_and(|value| value.trim() == "1"), "multipath TCP".to_owned())
             }
             #[cfg(target_os = "linux")]
+            Self::FunctionTracing => return super::tracing::refusal().map(|why| format!("needs {why}")),
+            #[cfg(target_os = "linux")]
             Self::UdpLite => (Path::new("/proc/net/udplite").exists(), "UDP-Lite".to_owned()),
             #[cfg(unix)]
             Self::Docker => (super::docker::engine_answers(), "a Docker engine that answers".to_owned()),
@@ -104,12 +109,12 @@ impl Need {
     }
 
     /// Returns whether a test may be skipped because it is missing even with `ALLEARS_NO_SKIP=1`: no package makes another system
-    /// Linux, or brings a running engine. An engine that runs and does not answer is a failure.
+    /// Linux, changes what its kernel permits, or brings a running engine. An engine that runs and does not answer is a failure.
     fn may_be_missing(self) -> bool {
         match self {
             Self::Linux => true,
             #[cfg(target_os = "linux")]
-            Self::UdpLite => true,
+            Self::UdpLite | Self::FunctionTracing => true,
             #[cfg(unix)]
             Self::Docker => !super::docker::engine_here(),
             #[cfg(not(unix))]
