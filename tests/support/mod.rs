@@ -73,10 +73,10 @@ pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use pty_session::PtySession;
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
-#[cfg(target_os = "linux")]
-pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use shell_session::{SHELLS, Shell};
+#[cfg(target_os = "linux")]
+pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use stream::Stream;
 #[cfg(unix)]
