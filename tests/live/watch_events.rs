@@ -60,7 +60,7 @@ fn too_brief(step: &str, stream: &mut Stream) -> [Value; 2] {
     panic!("each of 100 sockets was seen by a pass: {step}");
 }
 
-#[live_test(Linux, BPF_ITERATOR, Ipv6, Mptcp)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, Ipv6, Mptcp)]
 fn a_listener_that_closes_at_once_has_its_process_and_lifetime() {
     let place = port();
     let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -75,7 +75,7 @@ fn a_listener_that_closes_at_once_has_its_process_and_lifetime() {
     }
 }
 
-#[live_test(Linux, BPF_ITERATOR)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
 fn an_event_causes_a_pass_at_once() {
     let place = port();
     let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -169,7 +169,7 @@ fn a_source_that_is_unavailable_is_an_error() {
     output.assert(output.errors().contains("not permitted"), "it gives the error");
 }
 
-#[live_test(Linux, BPF_ITERATOR, Ipv6)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, Ipv6)]
 fn filters_apply_to_events() {
     let place = port();
     // Each has a listener that passes, whose end shows that what came before was read.
@@ -202,7 +202,7 @@ fn filters_apply_to_events() {
     }
 }
 
-#[live_test(Linux, BPF_ITERATOR)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
 fn other_namespaces_are_not_reported() {
     let place = port();
     let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -214,7 +214,7 @@ fn other_namespaces_are_not_reported() {
     assert_eq!(callers(&closed), [outside], "{} is in another namespace", inside.pid());
 }
 
-#[live_test(Linux, BPF_ITERATOR, FunctionTracing)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, FunctionTracing)]
 fn a_refused_bind_names_both_processes() {
     let place = port();
     let server = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
@@ -242,7 +242,7 @@ fn a_refused_bind_names_both_processes() {
     assert!(line.contains(&wanted), "{line}");
 }
 
-#[live_test(Linux, BPF_ITERATOR, FunctionTracing)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, FunctionTracing)]
 fn a_udp_socket_that_closes_at_once_has_its_process() {
     let place = port();
     let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
@@ -255,7 +255,7 @@ fn a_udp_socket_that_closes_at_once_has_its_process() {
     }
 }
 
-#[live_test(Linux, BPF_ITERATOR)]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
 fn the_screen_shows_what_happened_between_two_passes() {
     let place = port();
     let watch = Cmd::new(["watch", "--interval=1h", &place.to_string()]);
