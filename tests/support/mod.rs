@@ -75,8 +75,6 @@ pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
 #[cfg(unix)]
 pub(crate) use shell_session::{SHELLS, Shell};
-#[cfg(target_os = "linux")]
-pub(crate) use stream::Stream;
 #[cfg(unix)]
 pub(crate) use stream::Stream;
 #[cfg(unix)]
