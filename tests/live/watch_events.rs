@@ -157,7 +157,8 @@ fn without_any_source_a_gap_reports_what_is_missed() {
     lines.line("present", |line| line.contains("present"));
     lines.interrupt();
     let output = lines.wait().code(0);
-    output.assert_eq(output.errors().as_str(), "", "people are not told what they know");
+    // Other tests may hide processes, which is reported.
+    output.assert(!output.errors().contains("between two passes"), "people are not told what they know");
 }
 
 #[live_test(Linux, Root)]
