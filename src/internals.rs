@@ -70,9 +70,10 @@ impl FilterScreen {
             order: Order::default(),
             options: table::TableOptions { header: true, ..table::TableOptions::default() },
             zone: TimeZone::UTC,
+            coverage: String::new(),
         });
         let now = Instant::now();
-        let update = Update::Scanned { snapshot, fresh: true, changes: &[], gaps: &[] };
+        let update = Update::Scanned { snapshot, fresh: true, changes: &[], occurrences: &[], gaps: &[] };
         view.take(&update, snapshot.taken_at, now);
         view.draw(120, 40, now);
         FilterScreen(view)

@@ -26,7 +26,7 @@ mod programs;
 mod pty_session;
 mod registry;
 mod running;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod shell_session;
 mod stream;
 #[cfg(unix)]
@@ -73,7 +73,7 @@ pub(crate) use programs::{copy_of, fixture_program, program};
 pub(crate) use pty_session::PtySession;
 pub(crate) use registry::{Test, register, tests};
 pub(crate) use running::Running;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub(crate) use shell_session::{SHELLS, Shell};
 #[cfg(unix)]
 pub(crate) use stream::Stream;

@@ -123,6 +123,7 @@ impl PtySession {
     }
 
     /// Returns whether this text is or was on the screen.
+    #[cfg(target_os = "linux")]
     pub(crate) fn shows(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.screen()).contains(text)
     }
