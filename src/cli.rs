@@ -89,6 +89,8 @@ fn prints_answer(arguments: &Arguments) -> bool {
         None => !arguments.list.quiet,
         Some(Command::Wait(wait)) => !wait.quiet,
         Some(Command::Man { directory }) => directory.is_none(),
+        // The command is run whether or not its report can be written.
+        Some(Command::Watch(watch)) => watch.command.is_empty(),
         Some(_) => true,
     }
 }

@@ -16,7 +16,8 @@ use crate::management;
 use crate::management::role::{Role, role};
 use crate::management::{Manager, ManagingProgram, Via};
 use crate::model::{
-    Candidate, Condition, Evidence, Holder, Listener, Process, ProcessId, Service, Socket, Text, UnseenReason,
+    Candidate, Condition, EndSignal, Evidence, Holder, Listener, Process, ProcessId, Service, Socket, Text,
+    UnseenReason,
 };
 
 /// Makes the plan for one port.
@@ -79,7 +80,7 @@ pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
         plan.refusals.push(PlanRefusal::NoManager { process: None, via: request.via });
     }
     if request.tree {
-        plan.add_tree(&facts);
+        plan.add_tree(&facts, request.signal);
     }
     plan.note(&facts, request);
     plan.sockets = facts.sockets;
@@ -162,7 +163,7 @@ impl Plan {
                     self.add_note(PlanNote::Managed { manager: manager.clone(), command, restarts, runs });
                 }
             }
-            self.steps.push(step(Action::Signal));
+            self.steps.push(step(Action::Signal(request.signal)));
             return;
         }
         if frozen {
@@ -190,7 +191,7 @@ impl Plan {
     }
 
     /// Adds the trees of the outermost wrappers of the holders, or of the holders themselves.
-    fn add_tree(&mut self, facts: &PlanInputs<'_>) {
+    fn add_tree(&mut self, facts: &PlanInputs<'_>, signal: EndSignal) {
         let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let mut members: Vec<Step> = Vec::new();
         let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect();
@@ -222,7 +223,7 @@ impl Plan {
                 self.refusals.extend(facts.forbids(&process));
                 let is_wrapper = wrappers.iter().any(|wrapper| wrapper.id == entry.id);
                 let reason = if is_wrapper { StepReason::Wrapper } else { StepReason::Member };
-                members.push(Step { process, reason, action: Action::Signal });
+                members.push(Step { process, reason, action: Action::Signal(signal) });
             }
         }
         // Wrappers are ended first, so that they do not restart what ends next.

@@ -34,7 +34,7 @@ pub(crate) mod view;
 
 use self::event::{Answer, Flow, LoopEvent, Reaction, Request, Update, View};
 use crate::os::Signal;
-use keys::key_action;
+use keys::{key_action, pressed};
 use line::Line;
 use view::WatchView;
 
@@ -116,18 +116,18 @@ impl View for Screen {
     }
 
     fn input(&mut self, input: &Event, now: Instant) -> io::Result<Reaction> {
-        let action = match input {
-            Event::Key(key) if key.kind != KeyEventKind::Release && stops(key) => {
+        let mut reaction = Reaction::from(self.view.flow());
+        let key = input.as_key_event().filter(|key| key.kind != KeyEventKind::Release);
+        for key in key.iter().flat_map(pressed) {
+            if stops(&key) {
                 self.stop(true, now)?;
-                None
+            } else if let Some(action) = key_action(&key, self.view.focus()) {
+                reaction = self.view.apply(action, now);
             }
-            Event::Key(key) if key.kind != KeyEventKind::Release => key_action(key, self.view.focus()),
-            _ => None,
-        };
-        let mut reaction = match action {
-            Some(action) => self.view.apply(action, now),
-            None => self.view.flow().into(),
-        };
+            if reaction.flow == Flow::Quit {
+                break;
+            }
+        }
         if let Some(Request::Copy(text)) = reaction.request.take_if(|it| matches!(it, Request::Copy(_))) {
             copy(&text)?;
         }

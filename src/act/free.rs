@@ -188,7 +188,7 @@ impl FreePlan {
                 StepReason::Member => FreeStepReason::Member,
             },
             command: match &step.action {
-                Action::Signal => None,
+                Action::Signal(_) => None,
                 Action::Stop { command, .. } => Some(command.clone()),
             },
         };
@@ -217,7 +217,7 @@ impl FreePlan {
     /// If the socket table cannot be read. A process that cannot be ended is a [`FreedStep`] with an error instead.
     pub fn run(&self) -> Result<FreeOutcome, Error> {
         let options = &self.options;
-        let options = RunOptions { timeout: options.timeout, signal: options.signal, force: options.force };
+        let options = RunOptions { timeout: options.timeout, force: options.force };
         let outcome = run_plan::carry_out(&self.prepared, options, &mut |_| {})?;
         Ok(FreeOutcome {
             obstacle: outcome.obstacle.map(FreeObstacle::from),

@@ -52,7 +52,7 @@ impl Prepared {
         let steps = sockets.iter().flat_map(|listener| &listener.holders).map(|holder| Step {
             process: holder.process.clone(),
             reason: StepReason::Holder(sockets.iter().map(|listener| listener.socket.clone()).collect()),
-            action: Action::Signal,
+            action: Action::Signal(os::EndSignal::Terminate),
         });
         let steps = steps.take(1).collect();
         let target = BindTarget { protocol: Protocol::Tcp, address: None, interface: None, port };

@@ -35,8 +35,6 @@ const AFTER_KILL: Duration = Duration::from_secs(2);
 pub(crate) struct RunOptions {
     /// How long to wait for the port to become free.
     pub(crate) timeout: Duration,
-    /// The first signal.
-    pub(crate) signal: EndSignal,
     /// Whether what outlives the timeout is killed.
     pub(crate) force: bool,
 }
@@ -44,7 +42,7 @@ pub(crate) struct RunOptions {
 impl Default for RunOptions {
     /// Those of `free` without options.
     fn default() -> RunOptions {
-        RunOptions { timeout: Duration::from_secs(5), signal: EndSignal::Terminate, force: false }
+        RunOptions { timeout: Duration::from_secs(5), force: false }
     }
 }
 
@@ -166,18 +164,14 @@ pub(crate) fn carry_out(
                 true => result_of(run(command).map(|()| true)),
                 false => (StepResult::Running, None),
             },
-            Action::Signal => {
+            Action::Signal(first) => {
                 let holds =
                     holding.contains(&step.process.id) || !matches!(step.reason, StepReason::Holder(_));
-                signal(prepared, step, holds, options.signal)
+                signal(prepared, step, holds, *first)
             }
         };
         let (pid, name) = (step.process.id.pid, step.process.name.clone());
-        let action = match (&step.action, options.signal) {
-            (Action::Signal, EndSignal::Kill) => StepAction::Kill,
-            (action, _) => StepAction::from(action),
-        };
-        outcome.done.push(DoneStep { pid, name, action, result, error });
+        outcome.done.push(DoneStep { pid, name, action: StepAction::from(&step.action), result, error });
     }
     let mut state = watch(prepared, begun + options.timeout)?;
     if options.force && state.is_taken() && !replaced(prepared, &state) {
@@ -186,7 +180,7 @@ pub(crate) fn carry_out(
         for (step, done) in plan.steps.iter().zip(&mut outcome.done) {
             // A process that released the port may finish its work.
             let holds = holding.contains(&step.process.id) || !matches!(step.reason, StepReason::Holder(_));
-            if step.action == Action::Signal && done.result == StepResult::Running && holds {
+            if matches!(step.action, Action::Signal(_)) && done.result == StepResult::Running && holds {
                 let (result, error) = signal(prepared, step, holds, EndSignal::Kill);
                 if result != StepResult::Gone {
                     (done.result, done.error, done.action) = (result, error, StepAction::Kill);

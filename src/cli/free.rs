@@ -206,8 +206,7 @@ impl FreeRun<'_> {
                 return Ok(Exit::NotFound);
             }
         }
-        let options =
-            RunOptions { timeout: arguments.timeout, signal: signal(arguments), force: arguments.force };
+        let options = RunOptions { timeout: arguments.timeout, force: arguments.force };
         let mut outcomes = Vec::new();
         let mut announced = false;
         for prepared in self.plans {

@@ -134,6 +134,8 @@ pub enum ForwardedTo {
     },
     /// `kubectl port-forward` forwards to a pod, or to one that it selected by another resource.
     Kubernetes {
+        /// `kubectl` or `oc`.
+        by: Text,
         /// `svc/db`; a name alone is that of a pod.
         resource: Text,
         /// The number or the name of the port.

@@ -155,8 +155,8 @@ pub(crate) enum StepReason {
 /// What is done to a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Send it a signal.
-    Signal,
+    /// Send it this signal.
+    Signal(EndSignal),
     /// Run a command that makes its manager stop it.
     Stop { via: Via, command: Vec<Text> },
 }

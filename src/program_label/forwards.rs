@@ -151,7 +151,8 @@ pub(crate) fn forward(process: &Process, port: u16) -> Option<ForwardedTo> {
                 None => ForwardedTo::Socks { by },
             })
         }
-        b"kubectl" | b"oc" => kubectl::forward(arguments, port),
+        b"kubectl" => kubectl::forward("kubectl", arguments, port),
+        b"oc" => kubectl::forward("oc", arguments, port),
         b"socat" => socat::forward(arguments, port),
         name if name.starts_with(b"qemu-system-") => guest(arguments, port),
         _ => None,
@@ -261,7 +262,7 @@ mod tests {
             (
                 "/usr/bin/oc port-forward -nshop --insecure-skip-tls-verify pod/x 1:2",
                 1,
-                "kubectl forwards it to port 2 of pod/x in namespace shop",
+                "oc forwards it to port 2 of pod/x in namespace shop",
             ),
         ] {
             assert_eq!(phrase(line, port).as_deref(), Some(wanted), "{line}");
@@ -327,7 +328,7 @@ mod tests {
             let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             let _ = ssh_label(&slices);
             let _ = guest(&slices, port);
-            let _ = kubectl::forward(&slices, port);
+            let _ = kubectl::forward("kubectl", &slices, port);
             let _ = socat::forward(&slices, port);
             let mut any = process("ssh");
             any.command = Some(words.into_iter().map(Text::from).collect());

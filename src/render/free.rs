@@ -10,6 +10,7 @@ use super::why_and_free;
 use crate::act::prepare::Prepared;
 use crate::act::run_plan::RunOutcome;
 use crate::model::Process;
+use crate::plan::Action;
 
 /// Returns whether a socket has one of the ports.
 pub(crate) fn is_held(plans: &[Prepared]) -> bool {
@@ -42,7 +43,11 @@ pub(crate) fn question(plans: &[Prepared], options: &AnswerOptions) -> String {
         [only] => why_and_free::identity(only, options),
         _ => String::new(),
     };
-    phrases::release::confirmation(&processes, &identity)
+    let signal = steps.iter().find_map(|step| match step.action {
+        Action::Signal(signal) => Some(signal),
+        Action::Stop { .. } => None,
+    });
+    phrases::release::confirmation(&processes, &identity, signal)
 }
 
 /// Returns whether an answer to the question is a clear yes. Anything else is a no.

@@ -133,7 +133,7 @@ pub(crate) fn reached(line: &WaitLine<'_>) -> String {
 
 /// Returns the line of the only target, which is not reached.
 pub(crate) fn missed(line: &WaitLine<'_>) -> String {
-    let (subject, after) = (subject(line.target), elapsed(line.waited.took));
+    let (subject, after) = (subject(line.target), format!("after {}", spell(line.waited.took)));
     let why = line.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     match line.wanted {
         WaitFor::Listening => format!("nothing listens on {subject} {after}"),

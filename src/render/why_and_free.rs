@@ -10,7 +10,7 @@ use super::plan;
 use super::style::TextRole;
 use super::verdict::{hindrance, sentences};
 use crate::act::run_plan::{DoneStep, Obstacle, RunOutcome};
-use crate::model::{Gap, GapKind, Process, Text};
+use crate::model::{EndSignal, Gap, GapKind, Process, Text};
 use crate::plan::{Action, Plan, PlanRefusal, StepReason};
 use crate::shell;
 use crate::verdict::{Verdict, VerdictKind};
@@ -62,7 +62,7 @@ pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) ->
         return refused(plan, options, out);
     }
     let subject = options.palette.paint(TextRole::Subject, phrases::bind_target(&plan.target));
-    let stops = plan.steps.iter().any(|step| step.action != Action::Signal);
+    let stops = plan.steps.iter().any(|step| !matches!(step.action, Action::Signal(_)));
     match plan.steps.len() {
         0 if plan.sockets.is_empty() => writeln!(out, "nothing holds {subject}")?,
         _ if stops => writeln!(out, "to free {subject}, run this:")?,
@@ -73,8 +73,13 @@ pub(crate) fn plan(plan: &Plan, options: &AnswerOptions, out: &mut dyn Write) ->
     for step in &plan.steps {
         let what = format!("{}: {}", phrases::process(&step.process), plan::step_reason(step));
         match &step.action {
-            Action::Signal => {
-                label("terminate", &what, options, out)?;
+            Action::Signal(signal) => {
+                let name = match signal {
+                    EndSignal::Terminate => "terminate".to_owned(),
+                    EndSignal::Kill => "kill".to_owned(),
+                    other => format!("SIG{other}"),
+                };
+                label(&name, &what, options, out)?;
                 label("", &identity(&step.process, options), options, out)?;
             }
             Action::Stop { command, .. } => {

@@ -108,6 +108,7 @@ struct StepJson<'a> {
     start: Option<u64>,
     name: String,
     action: &'static str,
+    signal: Option<&'static str>,
     command: Option<Vec<String>>,
     reason: String,
     directory: Option<String>,
@@ -139,8 +140,12 @@ fn step(step: &Step) -> StepJson<'_> {
         start: step.process.id.start,
         name: step.process.name.to_string_lossy().into_owned(),
         action: StepAction::from(&step.action).as_str(),
+        signal: match step.action {
+            Action::Signal(signal) => Some(signal.as_str()),
+            Action::Stop { .. } => None,
+        },
         command: match &step.action {
-            Action::Signal => None,
+            Action::Signal(_) => None,
             Action::Stop { command, .. } => {
                 Some(command.iter().map(|word| word.to_string_lossy().into_owned()).collect())
             }

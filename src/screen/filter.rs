@@ -1,7 +1,5 @@
 //! The filter that is typed: a text among the facts of a listener, in either case, or targets.
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::model::{Endpoint, Listener, Target};
 use crate::render::column::Column;
 use crate::render::current_user::CurrentUser;
@@ -32,7 +30,7 @@ impl Filter {
 
     /// Adds a character.
     pub(super) fn push(&mut self, character: char) {
-        if self.text.width() < LONGEST {
+        if self.text.chars().count() < LONGEST {
             self.text.push(character);
             self.read();
         }

@@ -88,6 +88,15 @@ pub(crate) fn key_action(key: &KeyEvent, focus: Focus) -> Option<KeyAction> {
     }
 }
 
+/// Returns the keys that were pressed. A terminal reports Esc and a key right after it, as a slow connection delivers
+/// them, as that key with Alt.
+pub(super) fn pressed(key: &KeyEvent) -> impl Iterator<Item = KeyEvent> {
+    let has_alt = key.modifiers == KeyModifiers::ALT;
+    let esc = has_alt.then(|| KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    let rest = if has_alt { KeyEvent::new(key.code, KeyModifiers::NONE) } else { *key };
+    esc.into_iter().chain([rest])
+}
+
 fn in_list(code: KeyCode) -> Option<KeyAction> {
     Some(match code {
         KeyCode::Char('q' | 'Q') => KeyAction::Quit,
@@ -148,6 +157,15 @@ mod tests {
             assert_eq!(action(KeyCode::Char('s'), KeyModifiers::CONTROL, focus), None);
             assert_eq!(action(KeyCode::Esc, KeyModifiers::NONE, focus), Some(KeyAction::Back));
         }
+    }
+
+    #[test]
+    fn esc_and_a_key_are_two_keys() {
+        let codes = |modifiers| -> Vec<KeyCode> {
+            pressed(&KeyEvent::new(KeyCode::Char('y'), modifiers)).map(|key| key.code).collect()
+        };
+        assert_eq!(codes(KeyModifiers::ALT), [KeyCode::Esc, KeyCode::Char('y')]);
+        assert_eq!(codes(KeyModifiers::NONE), [KeyCode::Char('y')]);
     }
 
     #[test]

@@ -299,7 +299,8 @@ fn a_pause_keeps_the_marks_and_a_key_selects_the_order() {
     assert_eq!(view.apply(KeyAction::Pause, now).flow, Flow::Pause);
     let paused = text(&view.draw(80, 24, now + MARKED * 2));
     assert!(paused.contains("PAUSED") && paused.contains("\n + "), "{paused}");
-    assert_eq!((view.redraw_at(), view.apply(KeyAction::Pause, now).flow), (None, Flow::Scan));
+    let age_changes = now + MARKED * 2 + Duration::from_secs(1);
+    assert_eq!((view.redraw_at(), view.apply(KeyAction::Pause, now).flow), (Some(age_changes), Flow::Scan));
     view.apply(KeyAction::Sort, now);
     assert!(text(&view.draw(80, 24, now)).contains("by process"));
     (1..5).for_each(|_| assert_eq!(view.apply(KeyAction::Sort, now).flow, Flow::Scan));

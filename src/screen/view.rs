@@ -21,6 +21,8 @@ use crate::render::phrases;
 use crate::render::style::TextRole;
 use crate::render::{changes, free, table};
 
+/// The step in which the age of an event grows.
+const AGE_STEP: Duration = Duration::from_secs(1);
 /// The time for which a message is shown.
 const MESSAGE: Duration = Duration::from_secs(5);
 
@@ -57,6 +59,8 @@ pub(crate) struct WatchView {
     pane: Option<Pane>,
     /// The number of the last request.
     requests: u64,
+    /// When the list was last drawn with an event.
+    event_drawn: Option<Instant>,
 }
 
 impl WatchView {
@@ -78,6 +82,7 @@ impl WatchView {
             focus: Focus::List,
             pane: None,
             requests: 0,
+            event_drawn: None,
         }
     }
 
@@ -283,10 +288,15 @@ impl WatchView {
         self.history.summary(length.unwrap_or_default(), &self.zone)
     }
 
-    /// Returns when the next mark or message expires. Marks stay while the view is paused.
+    /// Returns when the next mark or message expires, or when the age of an event is out of date. Marks stay while the view
+    /// is paused.
     pub(crate) fn redraw_at(&self) -> Option<Instant> {
         let mark = self.list.rows.expires_at().filter(|_| !self.paused);
-        mark.into_iter().chain(self.message.as_ref().map(|(_, until)| *until)).min()
+        let message = self.message.as_ref().map(|(_, until)| *until);
+        // Otherwise the next pass redraws it.
+        let stands_still = self.paused || self.interval > AGE_STEP;
+        let age = self.event_drawn.filter(|_| stands_still && self.pane.is_none()).map(|at| at + AGE_STEP);
+        mark.into_iter().chain(message).chain(age).min()
     }
 
     /// Returns the lines of the screen, at most `width` columns wide and at most `height` of them.
@@ -315,6 +325,7 @@ impl WatchView {
     fn draw_list(&mut self, width: usize, height: usize, now: Instant) -> Vec<Line> {
         let status = self.status().filter(|_| height >= 3);
         let filter = self.filter_line().filter(|_| height >= 3);
+        self.event_drawn = self.history.last().map(|_| now);
         let has_event = height >= 6 && (self.message.is_some() || self.history.last().is_some());
         let below = usize::from(status.is_some())
             + usize::from(filter.is_some())

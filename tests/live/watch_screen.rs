@@ -89,6 +89,30 @@ fn f_frees_only_after_a_yes() {
     output.assert(!left.contains('\u{1b}'), "no escape sequence");
 }
 
+/// A slow connection delivers keys together: Esc and y are then one key for the terminal, Alt-y.
+#[live_test(Linux)]
+fn esc_counts_if_another_key_follows_at_once() {
+    let server = server(port());
+    let mut screen = screen(&server.port().to_string());
+    screen.wait_for_text("1 row ");
+    screen.press("f");
+    screen.wait_for_text(&format!("End fixture (pid {}", server.pid()));
+    screen.press("\u{1b}y\r");
+    screen.wait_for_text("nothing was done");
+    // In the list y begins to copy, and Enter cancels that.
+    screen.type_in("q").without_panic().code(0);
+    assert!(runs(server.pid()), "no process is ended after Esc");
+}
+
+#[live_test]
+fn a_long_text_is_read_whole() {
+    let mut screen = screen(&port().to_string());
+    screen.wait_for_text("nothing listens");
+    screen.press("/");
+    screen.press(&"x".repeat(20_000));
+    screen.type_in("\u{3}").without_panic().code(0);
+}
+
 #[live_test]
 fn what_happened_is_summarized_on_the_terminal() {
     let place = port();

@@ -66,7 +66,7 @@ fn loop_sleeps(plan: &Plan) -> Option<Duration> {
 fn settle_time(plan: &Plan) -> Duration {
     let managed =
         plan.notes.iter().any(|note| matches!(note, PlanNote::Managed { .. } | PlanNote::Wrapper { .. }))
-            || plan.steps.iter().any(|step| step.action != Action::Signal);
+            || plan.steps.iter().any(|step| !matches!(step.action, Action::Signal(_)));
     let base = if managed { SETTLE_MANAGED } else { SETTLE };
     let in_container = plan.steps.iter().any(|step| step.process.container.is_some());
     let time_for = |restart: &Restart| match (&restart.by, restart.delay) {

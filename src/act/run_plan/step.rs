@@ -1,6 +1,7 @@
 //! The action on a process, and its result.
 
 use crate::management::Via;
+use crate::model::EndSignal;
 use crate::model::names::names;
 use crate::plan::Action;
 
@@ -65,11 +66,12 @@ names! { StepAction, "action of a step":
     StopService => "stop-service",
 }
 
-/// The first action of a step. A signal asks the process to end, unless another one is chosen.
+/// The first action of a step. A signal other than SIGKILL asks the process to end.
 impl From<&Action> for StepAction {
     fn from(action: &Action) -> StepAction {
         match action {
-            Action::Signal => StepAction::Terminate,
+            Action::Signal(EndSignal::Kill) => StepAction::Kill,
+            Action::Signal(_) => StepAction::Terminate,
             Action::Stop { via: Via::Container, .. } => StepAction::StopContainer,
             Action::Stop { via: Via::Supervisor, .. } => StepAction::StopSupervised,
             Action::Stop { .. } => StepAction::StopService,

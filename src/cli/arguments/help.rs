@@ -162,9 +162,9 @@ and services are started by other programs and are not included. A pass is made 
 100 ms: what is open for a shorter time can be missed. Nothing is ended.
 
 Exit status: that of the command, 128+N if signal N ended it, 127 if it is not found,
-126 if it cannot be executed. Without a command: 0 when you quit, or when standard output is closed, which is detected
-on the next pass, and on Windows on the next write; 2 invalid arguments; 3 the first
-pass failed.";
+126 if it cannot be executed. Without a command: 0 when you quit, or when standard
+output is closed, which is detected on the next pass, and on Windows on the next
+write; 2 invalid arguments; 3 the first pass failed.";
 
 pub(super) const DIFF: &str = "\
 Examples:

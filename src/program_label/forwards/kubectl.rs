@@ -62,8 +62,8 @@ pub(super) fn label(program: &str, arguments: &[&[u8]]) -> Option<Vec<u8>> {
     (label.len() <= LONGEST_LABEL * 2).then_some(label)
 }
 
-/// Returns where its listener on this port leads.
-pub(super) fn forward(arguments: &[&[u8]], port: u16) -> Option<ForwardedTo> {
+/// Returns where the listener of this program on this port leads.
+pub(super) fn forward(program: &str, arguments: &[&[u8]], port: u16) -> Option<ForwardedTo> {
     let forward = PortForward::parse(arguments)?;
     let to = forward.ports.iter().find_map(|ports| {
         let (local, remote) = match ports.iter().position(|byte| *byte == b':') {
@@ -73,6 +73,7 @@ pub(super) fn forward(arguments: &[&[u8]], port: u16) -> Option<ForwardedTo> {
         (std::str::from_utf8(local).ok()?.parse() == Ok(port)).then_some(remote)
     })?;
     Some(ForwardedTo::Kubernetes {
+        by: Text::from(program),
         resource: Text::from(forward.resource),
         port: Text::from(to),
         namespace: forward.namespace.map(Text::from),

@@ -97,10 +97,10 @@ impl fmt::Display for ForwardedTo {
             ForwardedTo::Socks { by } => {
                 write!(f, "ssh is a SOCKS proxy here, which connects from {}", by.to_string_lossy())
             }
-            ForwardedTo::Kubernetes { resource, port, namespace } => {
+            ForwardedTo::Kubernetes { by, resource, port, namespace } => {
                 let kind = if resource.as_bytes().contains(&b'/') { "" } else { "pod/" };
                 let (resource, port) = (resource.to_string_lossy(), port.to_string_lossy());
-                write!(f, "kubectl forwards it to port {port} of {kind}{resource}")?;
+                write!(f, "{} forwards it to port {port} of {kind}{resource}", by.to_string_lossy())?;
                 match namespace {
                     Some(namespace) => write!(f, " in namespace {}", namespace.to_string_lossy()),
                     None => Ok(()),

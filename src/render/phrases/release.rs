@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{duration, process};
-use crate::model::Process;
+use crate::model::{EndSignal, Process};
 use crate::render::escape::escape;
 
 /// The answer if no target is held.
@@ -60,14 +60,20 @@ impl NotFreed<'_> {
     }
 }
 
-/// Returns the question before processes are ended. `identity` distinguishes a single process from others of its name.
-pub(crate) fn confirmation(processes: &[&Process], identity: &str) -> String {
-    match processes {
+/// Returns the question before processes are ended. `identity` distinguishes a single process from others of its name,
+/// `signal` is the one that is sent first, if one is.
+pub(crate) fn confirmation(processes: &[&Process], identity: &str, signal: Option<EndSignal>) -> String {
+    let what = match processes {
         [only] => {
             let identity = if identity.is_empty() { String::new() } else { format!(" ({identity})") };
-            format!("End {}{identity}? [y/N] ", process(only))
+            format!("{}{identity}", process(only))
         }
-        several => format!("End these {} processes? [y/N] ", several.len()),
+        several => format!("these {} processes", several.len()),
+    };
+    match signal.filter(|signal| *signal != EndSignal::Terminate) {
+        Some(EndSignal::Kill) => format!("Kill {what}? [y/N] "),
+        Some(signal) => format!("Send SIG{signal} to {what}? [y/N] "),
+        None => format!("End {what}? [y/N] "),
     }
 }
 
