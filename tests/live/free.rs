@@ -111,6 +111,24 @@ fn a_dry_run_reports_no_outcome() {
 }
 
 #[live_test(Linux)]
+fn the_plan_names_the_signal() {
+    let server = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let port = server.port().to_string();
+    for (options, action, signal, label) in [
+        (&[][..], "terminate", "TERM", "terminate  fixture"),
+        (&["-9"], "kill", "KILL", "kill       fixture"),
+        (&["--signal", "HUP"], "terminate", "HUP", "SIGHUP     fixture"),
+    ] {
+        let arguments = [&["free", "--dry-run", &port], options].concat();
+        let plan = Cmd::new(arguments.clone()).run().code(1);
+        plan.assert(plan.text().contains(label), label);
+        let answer = JsonOutput::parse(Cmd::new([&arguments[..], &["--json"]].concat()).run().code(1));
+        let step = &answer.document["plan"][0];
+        answer.assert_eq(&[&step["action"], &step["signal"]], &[&json!(action), &json!(signal)], "signal");
+    }
+}
+
+#[live_test(Linux)]
 fn a_forked_server_is_ended_whole() {
     let server = Fixture::start([format!("tcp=127.0.0.1:{}", port()), "fork=2".into()]);
     let answer = freed(&["--yes", &server.port().to_string()], 0);
