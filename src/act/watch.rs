@@ -7,8 +7,6 @@ pub(crate) mod occurrence;
 pub(crate) mod tracker;
 
 use crate::compare::{Change, changes};
-#[cfg(feature = "cli")]
-use crate::model::Listener;
 use crate::model::{Error, Snapshot};
 use crate::os::Fingerprint;
 use crate::scan::Query;
@@ -72,10 +70,11 @@ impl Watch {
         self.last.as_ref()
     }
 
-    /// Returns the listeners of the last full scan, to add facts to them.
+    /// Returns the last pass, to compare events with it and add facts to its snapshot.
     #[cfg(feature = "cli")]
-    fn listeners_mut(&mut self) -> &mut [Listener] {
-        self.last.as_mut().map(|last| last.listeners.as_mut_slice()).unwrap_or_default()
+    pub(crate) fn last_pass(&mut self) -> Option<tracker::Pass<'_>> {
+        let Watch { listed, query, last, .. } = self;
+        Some(tracker::Pass { listed, selection: query.selection(), last: last.as_mut()? })
     }
 
     /// Returns the query.

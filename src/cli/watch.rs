@@ -50,8 +50,10 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
     };
     let mut watch = Watch::new(query);
     let (sender, events) = mpsc::channel();
-    let coverage = match events::start(arguments.events, &sender) {
-        Ok(coverage) => coverage,
+    let pass_on = sender.clone();
+    let pass_on = move |batch| pass_on.send(LoopEvent::Sockets(batch)).is_ok();
+    let (coverage, _reading) = match events::start(arguments.events, pass_on) {
+        Ok(started) => started,
         Err(error) => return fail_with(&error),
     };
     if let Err(error) = watch.poll() {

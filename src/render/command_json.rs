@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::json::{ListenerJson, SCHEMA, write_line};
-use crate::act::watch_command::CommandRecord;
+use crate::act::watch_command::{CommandRecord, Missable};
 use crate::model::Text;
 use crate::model::process_table::ProcessEntry;
 use crate::os::CommandEnd;
@@ -37,9 +37,12 @@ struct EndJson {
     still_open: usize,
     uncertain: usize,
     running: Option<Vec<ProcessJson>>,
+    may_miss: Vec<&'static str>,
     may_miss_shorter_than_ms: u64,
     failed_passes: u32,
     other_namespaces: Vec<ProcessJson>,
+    refused: usize,
+    unassigned: Vec<ProcessJson>,
 }
 
 #[derive(Serialize)]
@@ -92,19 +95,30 @@ pub(crate) fn write_end(ended: Ended<'_>, record: &CommandRecord, out: &mut dyn 
         still_open,
         uncertain: record.sockets.iter().filter(|socket| !socket.certain).count(),
         running: record.running.as_deref().map(processes),
+        may_miss: record.missable.iter().map(missable).collect(),
         may_miss_shorter_than_ms: milliseconds(record.longest_pause),
         failed_passes: record.failed,
         other_namespaces: processes(&record.elsewhere),
+        refused: record.refused.iter().map(|refusal| refusal.times).sum(),
+        unassigned: record.unassigned.iter().map(|one| process(one.id.pid, &one.name)).collect(),
     };
     write_line(&line, out)
 }
 
 fn processes(entries: &[ProcessEntry]) -> Vec<ProcessJson> {
-    let process = |entry: &ProcessEntry| ProcessJson {
-        pid: entry.id.pid,
-        name: entry.name.to_string_lossy().into_owned(),
-    };
-    entries.iter().map(process).collect()
+    entries.iter().map(|entry| process(entry.id.pid, &entry.name)).collect()
+}
+
+fn process(pid: u32, name: &Text) -> ProcessJson {
+    ProcessJson { pid, name: name.to_string_lossy().into_owned() }
+}
+
+fn missable(missable: &Missable) -> &'static str {
+    match missable {
+        Missable::Protocol(protocol) => protocol.as_str(),
+        Missable::Connections => "connections",
+        Missable::OtherNamespaces => "other-namespaces",
+    }
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -1,6 +1,7 @@
 //! The report of `watch -- COMMAND`: a row for each socket that the command opened, in the order of time.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
@@ -87,7 +88,7 @@ fn heading(options: &ReportOptions) -> Vec<String> {
 fn row(socket: &OpenedSocket, options: &ReportOptions) -> Vec<String> {
     let listener = &socket.listener;
     let open_for = match socket.closed {
-        Some(closed) => phrases::watch_command::moment(closed.saturating_sub(socket.opened)),
+        Some(closed) => open_for(closed.saturating_sub(socket.opened)),
         None => "still open".to_owned(),
     };
     let times = [phrases::watch_command::moment(socket.opened), open_for].into_iter();
@@ -106,6 +107,14 @@ fn row(socket: &OpenedSocket, options: &ReportOptions) -> Vec<String> {
     }
 }
 
+/// Returns how long a socket was open. Only events show less than some milliseconds, and they do so exactly.
+fn open_for(time: Duration) -> String {
+    match time < Duration::from_millis(10) {
+        true => super::occurrences::short(time),
+        false => phrases::watch_command::moment(time),
+    }
+}
+
 /// Returns the address, and for a connection that of the other end.
 fn addresses(listener: &Listener) -> String {
     let own = phrases::address(&listener.socket);
@@ -114,8 +123,6 @@ fn addresses(listener: &Listener) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::{Endpoint, Protocol, Socket, State};
 
@@ -137,12 +144,13 @@ mod tests {
 
     #[test]
     fn times_are_counted_from_the_start_of_the_command() {
-        let sockets = [socket(3000, 104, Some(1_609)), socket(51_000, 61_030, None)];
+        let sockets = [socket(3000, 104, Some(1_609)), socket(51_000, 61_030, None), socket(80, 5, Some(7))];
         let whole = report(&sockets, &ReportOptions { header: true, ..ReportOptions::default() });
         insta::assert_snapshot!(whole, @r"
         AFTER   OPEN FOR    PORT       ADDRESS    PROCESS
         110 ms  1.5 s       3000/tcp   127.0.0.1  nobody
         61.0 s  still open  51000/tcp  127.0.0.1  nobody
+        5 ms    2.0 ms      80/tcp     127.0.0.1  nobody
         ");
         let narrow = ChangesOptions { width: Some(40), ..ChangesOptions::default() };
         let narrow = report(&sockets[..1], &ReportOptions { lines: narrow, ..ReportOptions::default() });
@@ -151,7 +159,7 @@ mod tests {
             nobody
         ");
         let columns = Some(vec![Column::Port, Column::Pid]);
-        let chosen = report(&sockets[1..], &ReportOptions { columns, ..ReportOptions::default() });
+        let chosen = report(&sockets[1..2], &ReportOptions { columns, ..ReportOptions::default() });
         insta::assert_snapshot!(chosen, @"61.0 s  still open  51000  -");
     }
 }

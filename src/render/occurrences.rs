@@ -104,7 +104,7 @@ fn of_brief<'a>(brief: &'a BriefListener, current_user: &CurrentUser) -> Vec<Eve
 }
 
 /// Returns a time that may be far below a second: `5 us`, `0.4 ms`, `12 ms`.
-fn short(lifetime: Duration) -> String {
+pub(super) fn short(lifetime: Duration) -> String {
     match lifetime.as_micros() {
         micros @ 0..100 => format!("{micros} us"),
         100..10_000 => format!("{:.1} ms", lifetime.as_secs_f64() * 1000.0),
@@ -112,8 +112,9 @@ fn short(lifetime: Duration) -> String {
     }
 }
 
+/// Returns a refusal in a sentence without a full stop:
 /// `node (pid 991, dev) could not bind 127.0.0.1:3000: address already in use; it is held by python3 (pid 5, dev)`
-fn refused(refusal: &Refusal) -> String {
+pub(crate) fn refused(refusal: &Refusal) -> String {
     let attempt = &refusal.attempt;
     let who = attempt.holders.first().map_or_else(
         || "a process".to_owned(),

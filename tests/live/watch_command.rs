@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::io::PipeWriter;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Starts the rest of its arguments in a session of its own, as an orphan, and ends when that has printed a line.
 const DAEMONIZE: &str = r#"exec 3<&0; (setsid "$@" <&3 2>/dev/null &) | read line"#;
@@ -75,7 +75,7 @@ fn what_it_opens_and_closes_is_an_event() {
 #[live_test(Linux)]
 fn what_a_daemon_opened_is_still_open() {
     let port = port();
-    let (command, input) = with_input(watch(&[], &shell(DAEMONIZE, &fixture(&[tcp(port)]))));
+    let (command, input) = with_input(watch(&["--events=off"], &shell(DAEMONIZE, &fixture(&[tcp(port)]))));
     let output = command.run().without_panic().code(0);
     let text = output.text();
     let row = text.lines().find(|line| line.contains(&format!("{port}/tcp")));
@@ -123,7 +123,7 @@ fn ended_orphans_are_reaped() {
 
 #[live_test]
 fn the_exit_status_is_that_of_the_command() {
-    let run = |script: &str| watch(&[], &["sh", "-c", script]).run().without_panic();
+    let run = |script: &str| watch(&["--events=off"], &["sh", "-c", script]).run().without_panic();
     let failed = run("exit 7").code(7);
     let text = failed.text();
     failed.assert(text.starts_with("sh exited with status 7 after "), "a summary");
@@ -181,6 +181,98 @@ fn what_others_open_is_left_out() {
     let (end, output) = end(events);
     output.assert_eq([&end["opened"], &end["closed"]], [&json!(2), &json!(2)], "its own listeners");
     output.code(0);
+}
+
+/// The kernel's events alone report it: no pass is made before the first of them.
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
+fn a_listener_that_closes_at_once_is_reported() {
+    const TIMES: usize = 20;
+    let [own, others] = [port(), port()];
+    let steps = vec![format!("brief={}", tcp(own)); TIMES];
+    let (command, input) =
+        with_input(watch(&["--ndjson", "--interval=1h", &format!("{own},{others}")], &fixture(&steps)));
+    let mut events = command.stream();
+    let opened = events.event("opened");
+    let another = Fixture::start([format!("brief={}", tcp(others))]);
+    drop(input);
+    let closed = events.event("closed");
+    let (end, output) = end(events);
+    drop(another);
+    for event in [&opened, &closed] {
+        assert_eq!((&event["listener"]["port"], &event["certain"]), (&json!(own), &json!(true)), "{event}");
+    }
+    let counts = ["opened", "closed", "uncertain", "refused"].map(|key| end[key].as_u64());
+    output.assert_eq(counts, [Some(20), Some(20), Some(0), Some(0)], "counts");
+    output.assert_eq(&end["unassigned"], &json!([]), "each process is known");
+    let may_miss =
+        |protocol: &str| end["may_miss"].as_array().is_some_and(|all| all.contains(&json!(protocol)));
+    output.assert(!may_miss("tcp"), "no TCP listener is missing");
+    output.assert(!output.text().contains(&format!("\"port\":{others}")), "another program's is left out");
+    output.code(0);
+}
+
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
+fn a_process_that_has_ended_is_named() {
+    let port = port();
+    let words = fixture(&[format!("brief={}", tcp(port))]);
+    let output = watch(&["-t", "--interval=1h"], &words).stdin(Stdio::null()).run().without_panic();
+    let text = output.text();
+    let row = text.lines().find(|line| line.contains(&format!("{port}/tcp")));
+    output.assert(row.is_some_and(|row| row.contains("fixture (pid ")), "the row names the process");
+    output.assert(row.is_some_and(|row| row.contains(" us ") || row.contains(" ms ")), "and a time");
+    output.assert(text.contains("It opened 1 matching listener, which is closed again."), "a summary");
+    output.assert(!output.errors().contains("can be missing"), "nothing is");
+    output.code(0);
+}
+
+/// Its parent reaps it, perhaps before it can be seen.
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
+fn a_descendant_that_ended_too_soon_is_not_lost() {
+    let port = port();
+    let words = shell(r#""$@" </dev/null; exit 0"#, &fixture(&[format!("brief={}", tcp(port))]));
+    let (end, output) = end(watch(&["--ndjson", &port.to_string()], &words).stream());
+    let unassigned = end["unassigned"].as_array().map_or(0, Vec::len);
+    let opened = end["opened"].as_u64().and_then(|opened| usize::try_from(opened).ok());
+    output.assert_eq(opened.map(|opened| opened + unassigned), Some(1), "either has it");
+    output.assert_eq(&end["uncertain"], &json!(0), "nothing is guessed");
+    output.code(0);
+}
+
+#[cfg(target_os = "linux")]
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, FunctionTracing)]
+fn a_refused_bind_is_reported() {
+    let port = port();
+    let server = Fixture::start([tcp(port)]);
+    let words = fixture(&[format!("refused=127.0.0.1:{port}")]);
+    let output = watch(&[], &words).stdin(Stdio::null()).run().without_panic().code(0);
+    let held = format!("in use; it is held by fixture (pid {}, ", server.pid());
+    let wanted = format!("could not bind 127.0.0.1:{port}: address already ");
+    let line = output.text().lines().find(|line| line.contains(&wanted));
+    output.assert(line.is_some_and(|line| line.contains(&held)), "both processes");
+    let (command, input) = with_input(watch(&["--ndjson"], &words));
+    let mut events = command.stream();
+    let refused = events.event("refused");
+    assert_eq!(
+        (&refused["refused"]["error"], &refused["refused"]["port"]),
+        (&json!("EADDRINUSE"), &json!(port))
+    );
+    drop(input);
+    let (end, output) = end(events);
+    output.assert_eq(&end["refused"], &json!(1), "a count");
+}
+
+#[live_test(Linux, Root)]
+fn the_source_of_events_applies() {
+    let file = folder().join("started");
+    let words = ["touch".to_owned(), file.display().to_string()];
+    let output = watch(&["--events=bpf"], &words).user(Some(NOBODY)).run().code(3);
+    output.assert(output.errors().contains("CAP_BPF"), "it names the missing permissions");
+    output.assert(!file.exists(), "the command is not started");
+    for source in ["off", "destroyed"] {
+        let output = watch(&["--events", source], &["true"]).run().without_panic().code(0);
+        let limit = "not seen: a listener that was open for less than ";
+        output.assert(output.errors().contains(limit), "no process is named");
+    }
 }
 
 #[live_test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Watch;
 use super::occurrence::{BriefListener, Occurrence, Refusal};
 use crate::bind_attempt::BindTarget;
 use crate::compare::{Change, ChangeKind};
@@ -95,16 +94,24 @@ impl Seen {
     }
 }
 
+/// A pass, as far as events are compared with it.
+pub(crate) struct Pass<'a> {
+    pub(crate) listed: &'a [ListedSocket],
+    pub(crate) selection: &'a Selection,
+    /// The snapshot of the last full scan.
+    pub(crate) last: &'a mut Snapshot,
+}
+
 /// What identifies a socket of a pass.
 #[derive(Debug)]
-pub(super) struct ListedSocket {
+pub(crate) struct ListedSocket {
     cookie: Option<u64>,
     place: Place,
 }
 
 impl ListedSocket {
     /// Returns what identifies the sockets of a table that have ports.
-    pub(super) fn of_rows(rows: &[Row]) -> Vec<ListedSocket> {
+    pub(crate) fn of_rows(rows: &[Row]) -> Vec<ListedSocket> {
         let listed = |row: &Row| Some(ListedSocket { cookie: row.cookie(), place: place(&row.socket)? });
         rows.iter().filter_map(listed).collect()
     }
@@ -113,17 +120,14 @@ impl ListedSocket {
 impl EventTracker {
     /// Takes events that the selection concerns. Returns whether there were any: then a pass is due.
     pub(crate) fn add(&mut self, batch: EventBatch, selection: &Selection) -> bool {
-        let now = Timestamp::now();
         let mut is_due = batch.lost;
         self.lost |= batch.lost;
-        let concerns = |event: &SocketEvent| selection.concerns(&socket(event));
-        let events: Vec<SocketEvent> = batch.events.into_iter().filter(concerns).collect();
-        let opens = |event: &&SocketEvent| {
-            !matches!(event.kind, SocketEventKind::Closed | SocketEventKind::Destroyed)
-        };
-        let processes = describe(events.iter().filter(opens), selection.needs_ancestors());
+        let concerned = |event: &SocketEvent| concerns(selection, event);
+        let events: Vec<SocketEvent> = batch.events.into_iter().filter(concerned).collect();
+        let opening = events.iter().filter(|event| event.kind.opens());
+        let processes = describe(opening, selection.needs_ancestors());
         for event in events {
-            is_due |= self.add_event(event, &processes, now);
+            is_due |= self.add_event(event, &processes, batch.read_at);
         }
         is_due
     }
@@ -132,9 +136,9 @@ impl EventTracker {
         &mut self,
         event: SocketEvent,
         processes: &BTreeMap<ProcessId, Process>,
-        now: Timestamp,
+        read_at: Timestamp,
     ) -> bool {
-        let at = ago(now, event.age);
+        let at = ago(read_at, event.age);
         let place = (event.protocol, event.address, event.port);
         match event.kind {
             SocketEventKind::Listened | SocketEventKind::Bound => {
@@ -211,38 +215,32 @@ impl EventTracker {
         self.refused.push_back(new);
     }
 
-    /// Returns what happened before the last pass of a watch and was not seen by it, in the order of time, and gaps. Names
-    /// the processes that opened what the pass saw and no process held any more.
-    pub(crate) fn settle(
-        &mut self,
-        watch: &mut Watch,
-        changes: &mut [Change],
-    ) -> (Vec<Occurrence>, Vec<Gap>) {
-        let listeners = watch.snapshot().map(|last| last.listeners.as_slice()).unwrap_or_default();
-        let shown = listeners.iter().filter_map(|listener| place(&listener.socket)).collect();
-        self.seen.add_pass(&watch.listed, &shown);
+    /// Returns what happened before a pass and was not seen by it, in the order of time, and gaps. Names the processes that
+    /// opened what the pass saw and no process held any more.
+    pub(crate) fn settle(&mut self, pass: Pass<'_>, changes: &mut [Change]) -> (Vec<Occurrence>, Vec<Gap>) {
+        let Pass { listed, selection, last } = pass;
+        let shown = last.listeners.iter().filter_map(|listener| place(&listener.socket)).collect();
+        self.seen.add_pass(listed, &shown);
         let is_shown = |cookie: &u64, opened: &mut Opened| {
             place(&opened.listener.socket).is_none_or(|place| self.seen.has_shown(*cookie, place))
         };
         for opened in self.pending.extract_if(.., is_shown).map(|(_, opened)| opened.listener) {
             let opened_now = changes.iter_mut().filter(|change| change.kind == ChangeKind::Opened);
             opened_now.filter_map(|change| change.after.as_mut()).for_each(|it| name_opener(it, &opened));
-            watch.listeners_mut().iter_mut().for_each(|it| name_opener(it, &opened));
+            last.listeners.iter_mut().for_each(|it| name_opener(it, &opened));
         }
-        let watch = &*watch;
         let mut gaps = Vec::new();
         if std::mem::take(&mut self.lost) {
             gaps.push(Gap::new(GapKind::ShortLived, GapReason::Overrun, 1, GapDetail::LostEvents, None));
         }
         let mut all: Vec<Occurrence> = self.ended.drain(..).map(Occurrence::Brief).collect();
-        let selection = watch.query().selection();
         let (refused, filtered) =
-            of_processes(self.refused.drain(..).collect(), selection, watch, |it| &it.refusal.attempt);
+            of_processes(self.refused.drain(..).collect(), selection, last, |it| &it.refusal.attempt);
         gaps.extend(filtered);
         all.extend(with_holders(refused));
         let refusals = |it: &Occurrence| matches!(it, Occurrence::Refused(_));
         let (refused, brief): (Vec<_>, Vec<_>) = all.into_iter().partition(refusals);
-        let (brief, filtered) = of_processes(brief, selection, watch, Occurrence::listener);
+        let (brief, filtered) = of_processes(brief, selection, last, Occurrence::listener);
         gaps.extend(filtered);
         let mut all: Vec<Occurrence> = brief.into_iter().chain(refused).collect();
         all.sort_by_key(|occurrence| match occurrence {
@@ -272,9 +270,9 @@ fn name_opener(listener: &mut Listener, opened: &Listener) {
     }
 }
 
-/// Returns the time of day of an event.
-fn ago(now: Timestamp, age: Duration) -> Timestamp {
-    SignedDuration::try_from(age).ok().and_then(|age| now.checked_sub(age).ok()).unwrap_or(now)
+/// Returns the time of day of an event that had this age when it was read.
+fn ago(read_at: Timestamp, age: Duration) -> Timestamp {
+    SignedDuration::try_from(age).ok().and_then(|age| read_at.checked_sub(age).ok()).unwrap_or(read_at)
 }
 
 /// Returns whether it may be the socket of a client that only sent datagrams: such a socket is bound to every address and a
@@ -289,6 +287,11 @@ fn is_perhaps_a_client(event: &SocketEvent) -> bool {
 fn interface(event: &SocketEvent) -> Option<Text> {
     let index = event.interface?.to_string();
     Some(os::interface_name(&index).unwrap_or(index).as_str().into())
+}
+
+/// Returns whether a selection concerns the socket of an event, apart from its filters by process.
+pub(crate) fn concerns(selection: &Selection, event: &SocketEvent) -> bool {
+    selection.concerns(&socket(event))
 }
 
 /// Returns the socket of an event as the socket table would have it.
@@ -337,12 +340,12 @@ fn describe<'a>(
 fn of_processes<T>(
     all: Vec<T>,
     selection: &Selection,
-    watch: &Watch,
+    last: &Snapshot,
     listener: impl Fn(&T) -> &Listener,
 ) -> (Vec<T>, Vec<Gap>) {
-    let Some(last) = watch.snapshot().filter(|_| selection.filters_by_process() && !all.is_empty()) else {
+    if all.is_empty() || !selection.filters_by_process() {
         return (all, Vec::new());
-    };
+    }
     let context = FilterContext::read(selection, &last.gaps);
     let mut gaps: Vec<Gap> = Vec::new();
     let keeps = |one: &T| {

@@ -159,7 +159,8 @@ what is noticed here. A pass that fails is reported and retried. With
 With a command, watch runs it and reports at its end what it and its descendants
 opened, for how long, and what is still open, also by daemons (on Linux). Containers
 and services are started by other programs and are not included. A pass is made every
-100 ms: what is open for a shorter time can be missed. Nothing is ended.
+100 ms. What is open for a shorter time can be missed, except that on Linux root also
+sees TCP listeners by events (--events). Nothing is ended.
 
 Exit status: that of the command, 128+N if signal N ended it, 127 if it is not found,
 126 if it cannot be executed. Without a command: 0 when you quit, or when standard

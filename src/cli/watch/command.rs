@@ -3,20 +3,23 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::act::watch_command::{CommandRecord, CommandWatch};
+use super::events;
+use super::passes::Rate;
+use crate::act::watch_command::{CommandRecord, CommandWatch, Found};
 use crate::cli::exit::Exit;
 use crate::cli::terminal::{self, Terminal};
 use crate::cli::why::write_out;
 use crate::cli::{arguments, complain, fail, fail_with, query_args, say};
-use crate::compare::Change;
 use crate::model::{Error, Selection, Snapshot, Text};
+use crate::os::socket_events::EventBatch;
 use crate::os::{self, CommandEnd, CommandSignal, RunningCommand};
 use crate::render::changes::ChangesOptions;
 use crate::render::command_json::{self, Ended};
 use crate::render::command_report::{self, ReportOptions};
+use crate::render::occurrences;
 use crate::render::order::{self, Order};
 use crate::render::phrases;
 use crate::render::style::Palette;
@@ -28,6 +31,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The statuses of env(1) and time(1) for a command that is not found, and for one that cannot be executed.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
+
+/// What wakes the loop before the next pass is due.
+enum Wake {
+    Signal(CommandSignal),
+    Sockets(EventBatch),
+}
 
 /// Runs the command, and returns its exit status.
 pub(super) fn run(arguments: &arguments::Watch) -> Exit {
@@ -43,15 +52,18 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
         Err(exit) => return exit,
     };
     let is_filtered = *query.selection() != Selection { connections: false, ..Selection::default() };
-    let mut watch = match CommandWatch::new(query) {
+    let (sender, wakes) = mpsc::channel();
+    let pass_on = sender.clone();
+    let pass_on = move |batch| pass_on.send(Wake::Sockets(batch)).is_ok();
+    let (coverage, reading) = match events::start_with_processes(arguments.events, pass_on) {
+        Ok(started) => started,
+        Err(error) => return fail_with(&error),
+    };
+    let mut watch = match CommandWatch::new(query, &coverage) {
         Ok(watch) => watch,
         Err(error) => return fail_with(&error),
     };
-    let (sender, signals) = mpsc::channel();
-    // If signals cannot be handled, they end this process by themselves.
-    let _ = os::on_command_signals(move |signal| {
-        let _ = sender.send(signal);
-    });
+    pass_on_signals(sender);
     watch.begin();
     let began = Instant::now();
     let mut running = match RunningCommand::start(&arguments.command, arguments.ndjson) {
@@ -60,8 +72,17 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
     };
     let mut events = Events { enabled: arguments.ndjson, gaps: 0, failed: None, output: Ok(()) };
     let interval = arguments.interval.unwrap_or(INTERVAL);
-    let end = follow(&mut running, &mut watch, &mut events, interval, &signals);
+    watch.see_descendants();
+    let end = follow(&mut running, &mut watch, &mut events, interval, &wakes);
     let elapsed = began.elapsed();
+    if let Some(reading) = reading {
+        reading.finish();
+    }
+    for wake in wakes.try_iter() {
+        if let Wake::Sockets(batch) = wake {
+            watch.add_events(batch);
+        }
+    }
     let (last, snapshot, record) = watch.finish();
     events.show(&last, &snapshot, &record.gaps);
     let command: Vec<Text> = arguments.command.iter().map(|word| Text::from(word.as_os_str())).collect();
@@ -87,23 +108,37 @@ pub(super) fn run(arguments: &arguments::Watch) -> Exit {
     }
 }
 
+/// Starts to send signals to the loop. If they cannot be handled, they end this process by themselves.
+fn pass_on_signals(sender: Sender<Wake>) {
+    let _ = os::on_command_signals(move |signal| {
+        let _ = sender.send(Wake::Signal(signal));
+    });
+}
+
 /// Makes passes until the command has ended.
 fn follow(
     running: &mut RunningCommand,
     watch: &mut CommandWatch,
     events: &mut Events,
     interval: Duration,
-    signals: &Receiver<CommandSignal>,
+    wakes: &Receiver<Wake>,
 ) -> CommandEnd {
     let mut next = Instant::now() + interval;
+    let mut rate = Rate::default();
     loop {
-        if let Some(end) = running.poll() {
+        if let Some(end) = running.poll(|| watch.see_descendants()) {
             return end;
         }
-        match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(CommandSignal::ChildEnded) => continue,
-            Ok(CommandSignal::PassOn(signal)) => {
+        match wakes.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(Wake::Signal(CommandSignal::ChildEnded)) => continue,
+            Ok(Wake::Signal(CommandSignal::PassOn(signal))) => {
                 running.pass_on(signal);
+                continue;
+            }
+            Ok(Wake::Sockets(batch)) => {
+                if watch.add_events(batch) {
+                    next = next.min(rate.soonest(Instant::now()));
+                }
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -112,8 +147,10 @@ fn follow(
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         }
-        let changes = watch.poll();
-        events.show(&changes, watch.snapshot(), watch.gaps());
+        let began = Instant::now();
+        let found = watch.poll();
+        rate.add_pass(began);
+        events.show(&found, watch.snapshot(), watch.gaps());
         // A pass that took longer than the interval does not trigger a burst of passes.
         next = (next + interval).max(Instant::now());
     }
@@ -132,14 +169,9 @@ struct Events {
 
 impl Events {
     /// Writes the changes of a pass and the gaps that are new.
-    fn show(
-        &mut self,
-        changes: &Result<Vec<Change>, Error>,
-        snapshot: &Snapshot,
-        gaps: &[crate::model::Gap],
-    ) {
-        let changes = match changes {
-            Ok(changes) => changes,
+    fn show(&mut self, found: &Result<Found, Error>, snapshot: &Snapshot, gaps: &[crate::model::Gap]) {
+        let found = match found {
+            Ok(found) => found,
             Err(error) => {
                 let text = os::describe_chain(error);
                 if self.failed.as_ref() != Some(&text) {
@@ -155,7 +187,11 @@ impl Events {
         }
         let mut out = Vec::new();
         let at = os::now();
-        let written = changes.iter().try_for_each(|change| changes_json::event(change, at, &mut out));
+        let mut occurrences = found.occurrences.iter();
+        let written = occurrences.try_for_each(|it| changes_json::occurrence(it, &mut out));
+        let mut changes = found.changes.iter();
+        let written =
+            written.and_then(|()| changes.try_for_each(|change| changes_json::event(change, at, &mut out)));
         let new = gaps.get(self.gaps..).unwrap_or_default();
         let written =
             written.and_then(|()| new.iter().try_for_each(|gap| json::write_gap(gap, snapshot, &mut out)));
@@ -203,6 +239,7 @@ fn report(
     let program = ended.command.first().cloned().unwrap_or_default();
     let summary = phrases::watch_command::summary(&program, ended.end, ended.elapsed, record, is_filtered);
     writeln!(out, "{summary}")?;
+    record.refused.iter().try_for_each(|refusal| writeln!(out, "{}.", occurrences::refused(refusal)))?;
     match record.running.as_deref().and_then(phrases::watch_command::still_running) {
         Some(running) => writeln!(out, "{running}"),
         None => Ok(()),

@@ -1,17 +1,22 @@
 //! The source of events between two passes.
 
-use std::sync::mpsc::Sender;
-
 use crate::cli::arguments::EventsName;
 use crate::model::{Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Protocol, Selection};
-use crate::os::socket_events::{self, DestroyedCoverage, EventCoverage, EventSource, ProgramCoverage};
-use crate::screen::event::LoopEvent;
+use crate::os::socket_events::{
+    self, DestroyedCoverage, EventBatch, EventCoverage, EventReading, EventSource, ProgramCoverage,
+};
 
-/// Opens the source, and starts to send its events to the loop. Returns what it covers.
+/// What a source covers, and the thread that reads it if there is one.
+pub(super) type Started = (EventCoverage, Option<EventReading>);
+
+/// Opens the source, and starts to pass on its events. Returns what it covers.
 ///
 /// # Errors
 /// If the user named a source that is unavailable here.
-pub(super) fn start(name: EventsName, sender: &Sender<LoopEvent>) -> Result<EventCoverage, Error> {
+pub(super) fn start(
+    name: EventsName,
+    pass_on: impl FnMut(EventBatch) -> bool + Send + 'static,
+) -> Result<Started, Error> {
     let source = match name {
         EventsName::Auto => EventSource::Auto,
         EventsName::Bpf => EventSource::Bpf,
@@ -21,15 +26,28 @@ pub(super) fn start(name: EventsName, sender: &Sender<LoopEvent>) -> Result<Even
     let (opened, coverage) = socket_events::open(source);
     let Some(opened) = opened else {
         return match (name, why_not(&coverage)) {
-            (EventsName::Auto | EventsName::Off, _) => Ok(coverage),
+            (EventsName::Auto | EventsName::Off, _) => Ok((coverage, None)),
             (_, why) => Err(unavailable(why)),
         };
     };
-    let sender = sender.clone();
-    match opened.read(move |batch| sender.send(LoopEvent::Sockets(batch)).is_ok()) {
-        Ok(()) => Ok(coverage),
-        Err(_) if name == EventsName::Auto => Ok(EventCoverage::NONE),
+    match opened.read(pass_on) {
+        Ok(reading) => Ok((coverage, Some(reading))),
+        Err(_) if name == EventsName::Auto => Ok((EventCoverage::NONE, None)),
         Err(error) => Err(unavailable(Some(error.to_string()))),
+    }
+}
+
+/// As [`start`], but `auto` is only the source that names processes, or none.
+///
+/// # Errors
+/// As [`start`].
+pub(super) fn start_with_processes(
+    name: EventsName,
+    pass_on: impl FnMut(EventBatch) -> bool + Send + 'static,
+) -> Result<Started, Error> {
+    match name {
+        EventsName::Auto => Ok(start(EventsName::Bpf, pass_on).unwrap_or((EventCoverage::NONE, None))),
+        _ => start(name, pass_on),
     }
 }
 

@@ -25,8 +25,26 @@ pub(super) struct Passes {
     known: KnownGaps,
     /// What is not noticed between two passes, until it has been reported.
     not_covered: Option<Gap>,
+    rate: Rate,
+}
+
+/// The rate of the passes that events cause.
+#[derive(Default)]
+pub(super) struct Rate {
     /// When the last pass ended, and how long it took.
     last: Option<(Instant, Duration)>,
+}
+
+impl Rate {
+    /// Notes a pass that began then and has ended.
+    pub(super) fn add_pass(&mut self, began: Instant) {
+        self.last = Some((Instant::now(), began.elapsed()));
+    }
+
+    /// Returns when a pass because of an event may be made.
+    pub(super) fn soonest(&self, now: Instant) -> Instant {
+        self.last.map_or(now, |(ended, took)| ended + SHORTEST.max(took * REST)).max(now)
+    }
 }
 
 impl Passes {
@@ -34,7 +52,7 @@ impl Passes {
     pub(super) fn new(coverage: &EventCoverage, watch: Watch) -> Passes {
         let not_covered = events::not_covered(coverage, watch.query().selection());
         let (tracker, known) = (EventTracker::default(), KnownGaps::default());
-        Passes { watch, tracker, known, not_covered, last: None }
+        Passes { watch, tracker, known, not_covered, rate: Rate::default() }
     }
 
     /// Shows the first pass.
@@ -54,13 +72,13 @@ impl Passes {
 
     /// Returns when a pass because of an event may be made.
     pub(super) fn soonest(&self, now: Instant) -> Instant {
-        self.last.map_or(now, |(ended, took)| ended + SHORTEST.max(took * REST)).max(now)
+        self.rate.soonest(now)
     }
 
     /// Makes a pass and shows the result.
     pub(super) fn make(&mut self, view: &mut impl View, now: Instant) -> io::Result<()> {
         let changes = self.watch.poll();
-        self.last = Some((Instant::now(), now.elapsed()));
+        self.rate.add_pass(now);
         match changes {
             Ok(changes) => self.show(changes, self.watch.is_fresh(), view, now),
             Err(error) => view.show(&Update::Failed(&error), now),
@@ -74,7 +92,8 @@ impl Passes {
         view: &mut impl View,
         now: Instant,
     ) -> io::Result<()> {
-        let (occurrences, missed) = self.tracker.settle(&mut self.watch, &mut changes);
+        let Some(pass) = self.watch.last_pass() else { return Ok(()) };
+        let (occurrences, missed) = self.tracker.settle(pass, &mut changes);
         let Some(snapshot) = self.watch.snapshot() else { return Ok(()) };
         let mut gaps = self.known.new_among(&snapshot.gaps);
         gaps.extend(self.not_covered.take());

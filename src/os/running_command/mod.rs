@@ -8,6 +8,7 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod sys;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::process::{Command, Stdio};
@@ -79,8 +80,14 @@ fn command(words: &[OsString], output_to_errors: bool) -> io::Result<Command> {
 #[derive(Debug)]
 pub(crate) struct Descendants {
     own: u32,
+    /// When this process started. `None` if that is unknown.
+    own_start: Option<u64>,
     /// Descendants that were there before, as those of a shell that became this process by exec.
     before: Vec<ProcessId>,
+    /// Those that were seen.
+    seen: BTreeSet<ProcessId>,
+    /// Processes that are none.
+    others: BTreeSet<ProcessId>,
 }
 
 impl Descendants {
@@ -88,8 +95,10 @@ impl Descendants {
     /// shows it.
     pub(crate) fn from_now_on() -> Option<Descendants> {
         let own = process::sys::own_pid()?;
-        let before = process::process_table().ok()?.descendants(own).iter().map(|entry| entry.id).collect();
-        Some(Descendants { own, before })
+        let table = process::process_table().ok()?;
+        let own_start = table.get(own).and_then(|entry| entry.id.start);
+        let before = table.descendants(own).iter().map(|entry| entry.id).collect();
+        Some(Descendants { own, own_start, before, seen: BTreeSet::new(), others: BTreeSet::new() })
     }
 
     /// Returns the pid of this process.
@@ -107,11 +116,45 @@ impl Descendants {
     /// # Errors
     /// If the processes cannot be listed.
     pub(crate) fn running(&mut self) -> io::Result<Vec<ProcessEntry>> {
-        let table = process::process_table()?;
-        self.add_later_ones(&table);
+        let table = self.see()?;
         let mut running: Vec<ProcessEntry> = table.descendants(self.own).into_iter().cloned().collect();
         running.retain(|entry| !entry.zombie && !self.was_there(entry.id));
         Ok(running)
+    }
+
+    /// Notes those that are there, also those that have ended and were not waited for.
+    ///
+    /// # Errors
+    /// If the processes cannot be listed.
+    pub(crate) fn see(&mut self) -> io::Result<ProcessTable> {
+        let table = process::process_table()?;
+        self.add_later_ones(&table);
+        let ids = table.descendants(self.own).into_iter().map(|entry| entry.id);
+        self.seen.extend(ids.filter(|id| !self.before.contains(id)));
+        Ok(table)
+    }
+
+    /// Finds out which of these processes are descendants, for [`Descendants::has`].
+    pub(crate) fn assign(&mut self, ids: &BTreeSet<ProcessId>) {
+        if ids.iter().all(|id| self.has(*id).is_some()) {
+            return;
+        }
+        // Without a table they stay unknown.
+        let Ok(table) = self.see() else { return };
+        let is_no_descendant = |id: &ProcessId| {
+            // A parent that ended while the table was read breaks the line to the first process.
+            let has_whole_line = || table.ancestors(id.pid).last().is_some_and(|first| first.parent == 0);
+            self.was_there(*id) || !self.seen.contains(id) && table.find(*id).is_some() && has_whole_line()
+        };
+        let others: Vec<ProcessId> = ids.iter().filter(|id| is_no_descendant(id)).copied().collect();
+        self.others.extend(others);
+    }
+
+    /// Returns whether a process is a descendant. `None` if that is unknown, because it had ended before it was seen.
+    pub(crate) fn has(&self, id: ProcessId) -> Option<bool> {
+        let is_seen = self.seen.contains(&id);
+        let is_older = id.start.zip(self.own_start).is_some_and(|(start, own)| start < own);
+        (is_seen || is_older || self.others.contains(&id)).then_some(is_seen)
     }
 
     /// Adds what those that were there before have started since.

@@ -28,8 +28,8 @@ impl RunningCommand {
         self.0.id()
     }
 
-    /// Returns how it ended. `None` while it runs.
-    pub(crate) fn poll(&mut self) -> Option<CommandEnd> {
+    /// Returns how it ended. `None` while it runs. Nothing is reaped.
+    pub(crate) fn poll(&mut self, _before_reaping: impl FnOnce()) -> Option<CommandEnd> {
         let status = self.0.try_wait().ok().flatten()?;
         Some(CommandEnd::Exited(status.code().unwrap_or(1)))
     }

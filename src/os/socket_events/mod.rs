@@ -4,16 +4,19 @@
 //!
 //! ```text
 //! let (source, coverage) = socket_events::open(EventSource::Auto);  // what it sees, and why not more
-//! source?.read(move |batch| sender.send(batch).is_ok())?;           // on a thread of its own
+//! let reading = source?.read(move |batch| sender.send(batch).is_ok())?;  // on a thread of its own, until it is dropped
 //! ```
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 pub(in crate::os) mod sys;
 
-use std::io;
+use std::io::{self, PipeWriter};
 use std::net::IpAddr;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::model::{BpfUnavailable, ProcessId, Protocol, Text};
 
@@ -71,19 +74,32 @@ impl EventCoverage {
 
     /// Returns whether sockets of a protocol that open and close between two passes are noticed.
     pub(crate) fn notices(&self, protocol: Protocol) -> bool {
-        let by_programs = match (&self.programs, protocol) {
-            (ProgramCoverage::None(_), _) => false,
-            (ProgramCoverage::Tracepoint { .. }, protocol) => protocol == Protocol::Tcp,
-            (ProgramCoverage::Functions { .. }, protocol) => {
-                matches!(protocol, Protocol::Tcp | Protocol::Udp | Protocol::UdpLite)
-            }
-        };
-        by_programs
+        self.by_programs(protocol)
             || match self.destroyed {
                 DestroyedCoverage::Unused | DestroyedCoverage::Unavailable(_) => false,
                 DestroyedCoverage::Udp => protocol == Protocol::Udp,
                 DestroyedCoverage::TcpAndUdp => matches!(protocol, Protocol::Tcp | Protocol::Udp),
             }
+    }
+
+    /// Returns whether every socket of a protocol that opens and closes between two passes is noticed with its process.
+    pub(crate) fn names_every_process(&self, protocol: Protocol) -> bool {
+        let reports_refusals = |name: &&str| matches!(*name, "mptcp_bind" | "security_socket_bind");
+        let is_whole = match &self.programs {
+            ProgramCoverage::Functions { missing } => missing.iter().all(reports_refusals),
+            ProgramCoverage::None(_) | ProgramCoverage::Tracepoint { .. } => true,
+        };
+        is_whole && self.by_programs(protocol)
+    }
+
+    fn by_programs(&self, protocol: Protocol) -> bool {
+        match self.programs {
+            ProgramCoverage::None(_) => false,
+            ProgramCoverage::Tracepoint { .. } => protocol == Protocol::Tcp,
+            ProgramCoverage::Functions { .. } => {
+                matches!(protocol, Protocol::Tcp | Protocol::Udp | Protocol::UdpLite)
+            }
+        }
     }
 }
 
@@ -102,6 +118,13 @@ pub(crate) enum SocketEventKind {
     /// A socket with a port and no peer is gone. It listened or was only bound, at any time before: the kernel does not
     /// say more.
     Destroyed,
+}
+
+impl SocketEventKind {
+    /// Returns whether it is the result of a call that opens.
+    pub(crate) fn opens(self) -> bool {
+        !matches!(self, SocketEventKind::Closed | SocketEventKind::Destroyed)
+    }
 }
 
 /// A call that the kernel refused.
@@ -151,10 +174,27 @@ pub(crate) struct EventBatch {
     pub(crate) events: Vec<SocketEvent>,
     /// Whether the kernel had no room for further ones.
     pub(crate) lost: bool,
+    /// When they were read.
+    pub(crate) read_at: Timestamp,
 }
 
 /// An open source.
 pub(crate) struct SocketEvents(sys::Source);
+
+/// A thread that reads a source. It ends when this is dropped.
+pub(crate) struct EventReading {
+    stop: PipeWriter,
+    ended: Receiver<()>,
+}
+
+impl EventReading {
+    /// Ends the thread. Returns after it has passed on what happened before this call.
+    pub(crate) fn finish(self) {
+        drop(self.stop);
+        // Nothing is sent: this waits until the thread has dropped its end.
+        let _ = self.ended.recv();
+    }
+}
 
 /// Opens a source of events in this thread's network namespace. Events are collected from here on.
 pub(crate) fn open(source: EventSource) -> (Option<SocketEvents>, EventCoverage) {
@@ -163,11 +203,21 @@ pub(crate) fn open(source: EventSource) -> (Option<SocketEvents>, EventCoverage)
 }
 
 impl SocketEvents {
-    /// Reads events on a thread of its own and passes them on, at most 50 times a second, until `pass_on` returns false.
+    /// Reads events on a thread of its own and passes them on, at most 50 times a second, until the result is dropped or
+    /// `pass_on` returns false.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub(crate) fn read(self, pass_on: impl FnMut(EventBatch) -> bool + Send + 'static) -> io::Result<()> {
-        super::threads::detach("events", move || sys::read(self.0, pass_on))
+    pub(crate) fn read(
+        self,
+        mut pass_on: impl FnMut(EventBatch) -> bool + Send + 'static,
+    ) -> io::Result<EventReading> {
+        let (stopped, stop) = io::pipe()?;
+        let (sender, ended) = mpsc::channel();
+        super::threads::detach("events", move || {
+            sys::read(self.0, &stopped, |batch| pass_on(EventBatch { read_at: Timestamp::now(), ..batch }));
+            drop(sender);
+        })?;
+        Ok(EventReading { stop, ended })
     }
 }

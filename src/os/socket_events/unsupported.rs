@@ -1,5 +1,7 @@
 //! Systems that report no events of sockets.
 
+use std::io::PipeReader;
+
 use super::{EventBatch, EventCoverage, EventSource};
 
 /// A source that no system here has.
@@ -11,6 +13,6 @@ pub(in crate::os) fn open(_source: EventSource) -> (Option<Source>, EventCoverag
 }
 
 /// Reads nothing.
-pub(in crate::os) fn read(source: Source, _pass_on: impl FnMut(EventBatch) -> bool) {
+pub(in crate::os) fn read(source: Source, _stopped: &PipeReader, _pass_on: impl FnMut(EventBatch) -> bool) {
     match source {}
 }

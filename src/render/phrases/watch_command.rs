@@ -4,9 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use super::{duration, list, list_with_and, name_and_pid};
-use crate::act::watch_command::CommandRecord;
-use crate::model::Text;
+use crate::act::watch_command::{CommandRecord, Missable};
 use crate::model::process_table::ProcessEntry;
+use crate::model::{Protocol, Text};
+use crate::os::socket_events::EventProcess;
 use crate::os::{self, CommandEnd};
 use crate::render::escape::escape;
 
@@ -79,10 +80,18 @@ pub(crate) fn still_running(running: &[ProcessEntry]) -> Option<String> {
 
 /// Returns what may be missing from the record, each in a phrase.
 pub(crate) fn unseen(record: &CommandRecord) -> Vec<String> {
-    let mut unseen = vec![format!(
-        "a listener that was open for less than {} can be missing",
-        duration(rounded(record.longest_pause))
-    )];
+    let mut unseen = Vec::new();
+    if let Some(what) = missable(&record.missable) {
+        let pause = duration(rounded(record.longest_pause));
+        unseen.push(format!("{what} that was open for less than {pause} can be missing"));
+    }
+    if !record.unassigned.is_empty() {
+        let name = |process: &EventProcess| name_and_pid(&process.name, process.id.pid);
+        unseen.push(format!(
+            "what short-lived processes opened or could not open, which the command may have started: {}",
+            list_with_and(&record.unassigned, NAMED, name)
+        ));
+    }
     if !os::DESCENDANTS_ARE_KEPT {
         unseen.push("listeners of processes whose parent had ended are missing".to_owned());
     }
@@ -106,6 +115,23 @@ pub(crate) fn unseen(record: &CommandRecord) -> Vec<String> {
     unseen
 }
 
+/// Returns what can be missing if it was open for too short a time.
+fn missable(missable: &[Missable]) -> Option<String> {
+    let both = [Protocol::Tcp, Protocol::Udp].map(Missable::Protocol);
+    let every = both.iter().all(|one| missable.contains(one));
+    let name = |missable: &Missable| match missable {
+        Missable::Protocol(_) | Missable::OtherNamespaces if every => "a listener",
+        Missable::Protocol(Protocol::Tcp) => "a TCP listener",
+        Missable::Protocol(Protocol::Udp) => "a UDP socket",
+        Missable::Protocol(_) => "a Unix listener",
+        Missable::Connections => "a connection",
+        Missable::OtherNamespaces => "a listener in another network namespace",
+    };
+    let mut names: Vec<&str> = missable.iter().map(name).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(" or "))
+}
+
 /// Returns a time in whole milliseconds, and above 10 ms in tens of them.
 fn rounded(time: Duration) -> Duration {
     let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -115,4 +141,27 @@ fn rounded(time: Duration) -> Duration {
 /// Returns the time from the start of the command to a moment in a column.
 pub(crate) fn moment(time: Duration) -> String {
     duration(rounded(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_events_cover_is_not_missing() {
+        let [tcp, udp, unix] = [Protocol::Tcp, Protocol::Udp, Protocol::Unix].map(Missable::Protocol);
+        let (elsewhere, connections) = (Missable::OtherNamespaces, Missable::Connections);
+        for (without_events, sentence) in [
+            (&[][..], None),
+            (&[udp], Some("a UDP socket")),
+            (&[tcp, udp], Some("a listener")),
+            (&[tcp, udp, unix, elsewhere, connections], Some("a listener or a connection")),
+            (
+                &[udp, unix, elsewhere],
+                Some("a UDP socket or a Unix listener or a listener in another network namespace"),
+            ),
+        ] {
+            assert_eq!(missable(without_events).as_deref(), sentence);
+        }
+    }
 }

@@ -3,7 +3,9 @@
 
 use std::io;
 
-use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
+use rustix::process::{
+    Pid, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait, waitid,
+};
 
 /// Whether descendants stay descendants if their parent ends.
 pub(crate) const DESCENDANTS_ARE_KEPT: bool = true;
@@ -12,6 +14,12 @@ pub(crate) const DESCENDANTS_ARE_KEPT: bool = true;
 /// it that adopts, as a rule init.
 pub(super) fn adopt() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Returns whether there are children to reap.
+pub(super) fn has_ended_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Ok(Some(_)))
 }
 
 /// Reaps a child that has ended: the command or an orphan. The child of `os::files` is none of them, because waitpid(2)

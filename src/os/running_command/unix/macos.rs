@@ -12,6 +12,11 @@ pub(super) fn adopt() -> io::Result<()> {
     Ok(())
 }
 
+/// Returns nothing to do before the command is reaped: no events have to be assigned to processes.
+pub(super) fn has_ended_children() -> bool {
+    false
+}
+
 /// Reaps the command if it has ended and has not been reaped.
 pub(super) fn reap(command: Pid, has_ended: bool) -> Option<(Pid, WaitStatus)> {
     if has_ended { None } else { waitpid(Some(command), WaitOptions::NOHANG).ok().flatten() }

@@ -42,8 +42,11 @@ impl RunningCommand {
     }
 
     /// Returns how it ended. `None` while it runs. Also reaps the descendants that this process adopted and that have
-    /// ended. No other code may wait for children meanwhile.
-    pub(crate) fn poll(&mut self) -> Option<CommandEnd> {
+    /// ended, after a call of `before_reaping`. No other code may wait for children meanwhile.
+    pub(crate) fn poll(&mut self, before_reaping: impl FnOnce()) -> Option<CommandEnd> {
+        if adopted::has_ended_children() {
+            before_reaping();
+        }
         while let Some((pid, status)) = adopted::reap(self.pid, self.end.is_some()) {
             if pid == self.pid {
                 self.end = end(status);

@@ -6,6 +6,8 @@ mod program;
 mod programs;
 mod ring;
 
+use std::io::PipeReader;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -55,14 +57,20 @@ pub(in crate::os) fn open(source: EventSource) -> (Option<Source>, EventCoverage
     (is_open.then_some(parts), coverage)
 }
 
-/// Reads events until `pass_on` returns false.
-pub(in crate::os) fn read(mut source: Source, mut pass_on: impl FnMut(EventBatch) -> bool) {
+/// Reads events until the other end of `stopped` is closed or `pass_on` returns false.
+pub(in crate::os) fn read(
+    mut source: Source,
+    stopped: &PipeReader,
+    mut pass_on: impl FnMut(EventBatch) -> bool,
+) {
     loop {
-        let ready = {
+        let (ready, is_last) = {
             let parts = source.programs.iter().map(Programs::descriptor);
             let parts = parts.chain(source.destroyed.iter().map(DestroyedSockets::descriptor));
+            let parts = [stopped.as_fd()].into_iter().chain(parts);
             let mut parts: Vec<_> = parts.map(|part| PollFd::from_borrowed_fd(part, PollFlags::IN)).collect();
-            poll(&mut parts, None)
+            let ready = poll(&mut parts, None);
+            (ready, parts.first().is_some_and(|stopped| !stopped.revents().is_empty()))
         };
         match ready {
             Ok(_) | Err(Errno::INTR) => {}
@@ -75,7 +83,7 @@ pub(in crate::os) fn read(mut source: Source, mut pass_on: impl FnMut(EventBatch
         if let Some(sockets) = &mut source.destroyed {
             sockets.drain(&mut batch);
         }
-        if (batch.lost || !batch.events.is_empty()) && !pass_on(batch) {
+        if (batch.lost || !batch.events.is_empty()) && !pass_on(batch) || is_last {
             return;
         }
         std::thread::sleep(PAUSE);

@@ -19,7 +19,7 @@ fn destroyed_sockets_are_reported_with_their_address() {
     };
     assert!(coverage.notices(Protocol::Tcp) && coverage.notices(Protocol::Udp));
     let (sender, events) = mpsc::channel();
-    source.read(move |batch| sender.send(batch).is_ok()).unwrap();
+    let reading = source.read(move |batch| sender.send(batch).is_ok()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = UdpSocket::bind("[::1]:0").or_else(|_| UdpSocket::bind("127.0.0.1:0")).unwrap();
     let mut wanted =
@@ -35,6 +35,8 @@ fn destroyed_sockets_are_reported_with_their_address() {
             });
         }
     }
+    reading.finish();
+    assert!(events.iter().all(|batch| !batch.lost), "its thread has ended");
 }
 
 #[test]
