@@ -115,6 +115,8 @@ pub(crate) struct CommandWatch {
     last: Snapshot,
     /// The number of passes since the last full scan.
     table_passes: u32,
+    /// The number of all passes.
+    passes: u32,
     /// When the table was last read.
     last_pass: Instant,
     record: CommandRecord,
@@ -160,6 +162,7 @@ impl CommandWatch {
             fingerprints: Vec::new(),
             last,
             table_passes: 0,
+            passes: 0,
             last_pass: began,
             record,
         })
@@ -232,8 +235,13 @@ impl CommandWatch {
         let listed = ListedSocket::of_rows(&table.rows);
         let selection = self.query.selection();
         let fingerprints = Fingerprint::from_table(&table, |socket| selection.concerns(socket));
+        self.passes = self.passes.saturating_add(1);
         if fingerprints == self.fingerprints && self.table_passes + 1 < FULL_SCAN_EVERY {
             self.table_passes += 1;
+            // Many commands end before the first full scan, and most that enter a namespace do so at once.
+            if self.passes <= FULL_SCAN_EVERY {
+                self.find_elsewhere();
+            }
             return Ok(self.settle(&listed, Vec::new()));
         }
         self.find_elsewhere();

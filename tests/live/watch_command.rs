@@ -3,8 +3,8 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Cmd, Fixture, NOBODY, Output, Stream, fixture_program, folder, live_test, pids, port, runs, send_signal,
-    until,
+    Cmd, Fixture, NOBODY, Output, Stream, fixture_program, folder, live_test, pids, port, program, runs,
+    send_signal, until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -339,6 +339,25 @@ fn other_network_namespaces_are_reported() {
         let output = command.run().without_panic().code(0);
         output.assert(output.both_streams().contains(what), what);
     }
+}
+
+#[live_test(Linux, Root)]
+fn a_short_command_in_a_network_namespace_is_named() {
+    let script = ["unshare", "--net", "sleep", "0.6"].map(str::to_owned);
+    let output = watch(&[], &script).run().without_panic().code(0);
+    let what = "not seen: what sleep (pid ";
+    output.assert(output.both_streams().contains(what), what);
+}
+
+#[live_test(Linux)]
+fn standard_output_is_not_needed() {
+    let file = folder().join("ran-without-output");
+    let script = r#"allears="$1"; shift; "$allears" watch -- sh -c 'touch "$1"; exit 5' sh "$1" >&-; echo "status $?""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(program()).arg(&file);
+    let output = command.output().expect("run sh");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(file.exists() && text == "status 5\n", "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[live_test(Linux)]

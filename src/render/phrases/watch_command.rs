@@ -24,7 +24,8 @@ pub(crate) fn not_started(program: &Text, error: &io::Error, lacks_interpreter: 
         io::ErrorKind::PermissionDenied => "it cannot be executed: permission denied".to_owned(),
         _ => error.to_string(),
     };
-    format!("cannot run {}: {reason}", escape(program))
+    let program = if program.is_empty() { "''".to_owned() } else { escape(program) };
+    format!("cannot run {program}: {reason}")
 }
 
 /// Returns what became of the command, and what it opened.
