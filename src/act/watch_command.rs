@@ -314,9 +314,10 @@ impl CommandWatch {
         (last, self.last, self.record)
     }
 
-    /// Returns whether all holders of a listener are processes that this process had started before the command.
+    /// Returns whether all holders of a listener are this process, or processes that it had started before the command.
     fn is_of_process_before(&self, listener: &Listener) -> bool {
-        let was_there = |pid| self.descendants.was_there(pid);
+        let is_own = |id: ProcessId| id.pid == self.descendants.root();
+        let was_there = |id| is_own(id) || self.descendants.was_there(id);
         !listener.holders.is_empty() && listener.holders.iter().all(|holder| was_there(holder.process.id))
     }
 

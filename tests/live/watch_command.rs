@@ -349,6 +349,14 @@ fn a_short_command_in_a_network_namespace_is_named() {
     output.assert(output.both_streams().contains(what), what);
 }
 
+/// allears has a pair of sockets by which it hears of signals.
+#[live_test(Linux)]
+fn its_own_sockets_are_left_out() {
+    let output = watch(&["-ax"], &["sleep", "0.3"].map(str::to_owned)).run().without_panic().code(0);
+    let what = "It was not seen to open a matching listener.";
+    output.assert(output.both_streams().contains(what), what);
+}
+
 #[live_test(Linux)]
 fn standard_output_is_not_needed() {
     let file = folder().join("ran-without-output");
