@@ -268,7 +268,8 @@ fn words(text: &str, command: &str) -> String {
         let end = number.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(number.len());
         let (number, after) = number.split_at(end);
         plain.push_str(before);
-        plain.push_str(if kept.contains(&number) { number } else { "N" });
+        let is_time = [" ms", " s ", " min"].iter().any(|unit| after.starts_with(unit));
+        plain.push_str(if kept.contains(&number) && !is_time { number } else { "N" });
         rest = after;
     }
     plain.push_str(rest);

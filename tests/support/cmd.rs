@@ -118,8 +118,20 @@ impl Cmd {
 
 /// Adds `--holders` with the value of `ALLEARS_HOLDERS`, so that all tests can run with each search for holders.
 fn add_holder_search(arguments: &mut Vec<OsString>, search: OsString) {
-    const COMMANDS: [&str; 11] =
-        ["why", "free", "wait", "watch", "diff", "about", "next", "help", "completions", "man", "--from"];
+    const COMMANDS: [&str; 12] = [
+        "why",
+        "free",
+        "wait",
+        "watch",
+        "diff",
+        "about",
+        "next",
+        "help",
+        "completions",
+        "__complete",
+        "man",
+        "--from",
+    ];
     let is = |argument: &OsString, word: &str| argument.as_os_str() == word;
     let takes_no_search = |argument: &OsString| COMMANDS.iter().any(|word| is(argument, word));
     if !arguments.iter().any(|argument| takes_no_search(argument) || is(argument, "--holders")) {

@@ -9,8 +9,10 @@ use crate::os;
 use crate::render::phrases;
 use crate::scan::port_sockets;
 
-/// How long the search for holders may delay the answer.
+/// How long the search for holders may delay the descriptions of ports.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long it may take if there is no answer without it.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// A listener, and its holders in a few words.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ type Holders = Vec<(u32, Text)>;
 pub(super) fn open_ports(protocols: &[Protocol], described: bool) -> Vec<OpenPort> {
     let rows = rows(protocols);
     let sockets: Vec<Socket> = rows.iter().map(|row| row.socket.clone()).collect();
-    let holders = if described { holders(rows) } else { None };
+    let holders = if described { holders(rows, PATIENCE) } else { None };
     let with_holders = |(number, mut socket): (usize, Socket)| {
         socket.user = socket.uid.and_then(os::user_name);
         let known = holders.as_ref().and_then(|holders| holders.get(number)).map(Vec::as_slice);
@@ -40,7 +42,7 @@ pub(super) fn processes() -> BTreeMap<u32, (Text, BTreeSet<u16>)> {
     let rows = rows(&[Protocol::Tcp, Protocol::Udp]);
     let ports: Vec<Option<u16>> = rows.iter().map(|row| row.socket.endpoint.port()).collect();
     let mut processes: BTreeMap<u32, (Text, BTreeSet<u16>)> = BTreeMap::new();
-    for (port, holders) in ports.into_iter().zip(holders(rows).unwrap_or_default()) {
+    for (port, holders) in ports.into_iter().zip(holders(rows, LONGEST).unwrap_or_default()) {
         for (pid, name) in holders {
             processes.entry(pid).or_insert_with(|| (name, BTreeSet::new())).1.extend(port);
         }
@@ -65,12 +67,12 @@ fn rows(protocols: &[Protocol]) -> Vec<os::Row> {
 }
 
 /// Returns the holders of each row. `None` if they cannot be read, or not in time.
-fn holders(rows: Vec<os::Row>) -> Option<Vec<Holders>> {
+fn holders(rows: Vec<os::Row>, patience: Duration) -> Option<Vec<Holders>> {
     let (sender, receiver) = mpsc::channel();
     let search = move || {
         // Nobody waits for an answer that comes late.
         let _ = sender.send(port_sockets::holder_names(&rows).ok());
     };
     os::detach("completion", search).ok()?;
-    receiver.recv_timeout(PATIENCE).ok()?
+    receiver.recv_timeout(patience).ok()?
 }
