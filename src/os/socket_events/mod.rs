@@ -202,6 +202,12 @@ pub(crate) fn open(source: EventSource) -> (Option<SocketEvents>, EventCoverage)
     (source.map(SocketEvents), coverage)
 }
 
+/// Leaves a socket of this process out of the messages about destroyed sockets, which name no process: a socket that only
+/// tests a bind is no listener that somebody missed.
+pub(crate) fn leave_out(socket: &socket2::Socket) {
+    sys::leave_out(socket);
+}
+
 impl SocketEvents {
     /// Reads events on a thread of its own and passes them on, at most 50 times a second, until the result is dropped or
     /// `pass_on` returns false.

@@ -2,7 +2,10 @@
 //! 4.6). Every user may read them, in each network namespace those of its own sockets. They have the address and the
 //! cookie of a socket, but neither its inode number nor its owner.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
@@ -22,6 +25,31 @@ const BUFFER: usize = 16 * 1024;
 /// The most messages of one batch, so that a stream of them reaches the reader.
 const MOST: usize = 10_000;
 
+/// The most own sockets that are remembered.
+const MOST_OWN: usize = 4096;
+
+/// Whether somebody is subscribed.
+static IS_SUBSCRIBED: AtomicBool = AtomicBool::new(false);
+/// The cookies of sockets of this process that are left out, the oldest first.
+static OWN: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
+
+/// Remembers a socket, so that its end is left out.
+pub(in crate::os) fn leave_out(socket: BorrowedFd<'_>) {
+    if !IS_SUBSCRIBED.load(Ordering::Relaxed) {
+        return;
+    }
+    let Ok(cookie) = rustix::net::sockopt::socket_cookie(socket) else { return };
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if own.len() >= MOST_OWN {
+        own.pop_front();
+    }
+    own.push_back(cookie);
+}
+
+fn is_own(cookie: u64) -> bool {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&cookie)
+}
+
 /// A subscription.
 pub(in crate::os) struct DestroyedSockets {
     socket: OwnedFd,
@@ -38,6 +66,7 @@ impl DestroyedSockets {
         let socket =
             rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(SOCK_DIAG))?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, if with_tcp { TCP | UDP } else { UDP }))?;
+        IS_SUBSCRIBED.store(true, Ordering::Relaxed);
         Ok(DestroyedSockets { socket, buffer: vec![0; BUFFER] })
     }
 
@@ -60,7 +89,7 @@ impl DestroyedSockets {
             };
             let at = monotonic();
             each_message(self.buffer.get(..length).unwrap_or_default(), |message| {
-                let Some(gone) = destroyed(message) else { return };
+                let Some(gone) = destroyed(message).filter(|gone| !is_own(gone.cookie)) else { return };
                 batch.events.push(SocketEvent {
                     kind: SocketEventKind::Destroyed,
                     protocol: gone.protocol,

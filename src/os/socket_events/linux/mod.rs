@@ -57,6 +57,11 @@ pub(in crate::os) fn open(source: EventSource) -> (Option<Source>, EventCoverage
     (is_open.then_some(parts), coverage)
 }
 
+/// Leaves a socket out of the messages about destroyed sockets.
+pub(in crate::os) fn leave_out(socket: &socket2::Socket) {
+    destroyed::leave_out(socket.as_fd());
+}
+
 /// Reads events until the other end of `stopped` is closed or `pass_on` returns false.
 pub(in crate::os) fn read(
     mut source: Source,
