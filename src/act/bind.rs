@@ -124,6 +124,8 @@ fn socket(protocol: Protocol, address: IpAddr, v6only: bool) -> io::Result<Socke
     // UDP-Lite has its own ports.
     let number = (protocol == Protocol::UdpLite).then(|| socket2::Protocol::from(IPPROTO_UDPLITE));
     let socket = Socket::new(domain, kind, number)?;
+    // Only the command watches.
+    #[cfg(feature = "cli")]
     os::socket_events::leave_out(&socket);
     if address.is_ipv6() {
         socket.set_only_v6(v6only)?;

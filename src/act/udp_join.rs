@@ -89,6 +89,8 @@ fn bind(
 ) -> std::io::Result<()> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = socket2::Socket::new(domain, Type::DGRAM, None)?;
+    // Only the command watches.
+    #[cfg(feature = "cli")]
     os::socket_events::leave_out(&socket);
     if address.is_ipv6() {
         socket.set_only_v6(v6only)?;
