@@ -265,6 +265,25 @@ fn a_udp_socket_that_closes_at_once_has_its_process() {
     }
 }
 
+/// `free` binds sockets to prove that the port is free. Their ends are reported without a process.
+#[live_test(Linux)]
+fn own_bind_attempts_are_no_events() {
+    let (server, end) = (Fixture::start([format!("tcp=127.0.0.1:{}", port())]), port());
+    let targets = format!("{},{end}", server.port());
+    let watch = Cmd::new(["watch", "--events=destroyed", "--interval=100ms", "-4", &targets]);
+    let mut screen = watch.env("TERM", "xterm").env("NO_COLOR", "1").start_on_terminal();
+    screen.wait_for_text("1 row ");
+    screen.press("f");
+    screen.wait_for_text("to free");
+    screen.press("y\r");
+    screen.wait_for_text("is free");
+    screen.press("q");
+    brief(&format!("udp=127.0.0.1:{end}"));
+    screen.wait_for_text("it listened or was only bound");
+    let output: Output = screen.type_in("q").without_panic().code(0);
+    output.assert(output.text().contains("2 closed in "), "the server and the other socket");
+}
+
 #[live_test(Linux, Kernel(5, 12), BPF_ITERATOR)]
 fn the_screen_shows_what_happened_between_two_passes() {
     let place = port();
