@@ -123,7 +123,7 @@ pub(crate) struct CommandWatch {
 }
 
 impl CommandWatch {
-    /// Reads what is there before the command is started. The filters of `query` apply to what the command opens.
+    /// Reads the sockets that exist before the command starts. The filters of `query` select among those it opens.
     /// `coverage` is that of the events which will be added.
     ///
     /// # Errors

@@ -132,7 +132,7 @@ impl Process {
     }
 }
 
-/// A process of which only pid and name are told: an ancestor, a child, a debugger.
+/// The pid and the name of a process that is related to another one: an ancestor, a child, a debugger.
 ///
 /// ```
 /// use allears::Query;
