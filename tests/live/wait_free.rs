@@ -211,26 +211,30 @@ while time.monotonic() < end:
 print(refused, count)
 ";
 
-#[live_test(Kernel(6, 8), Root, Cgroup, PYTHON)]
+#[live_test(Kernel(6, 8), Root, Cgroup, NETWORK_NAMESPACE, PYTHON)]
 fn a_server_without_options_is_never_refused() {
-    let port = port().to_string();
-    let mut servers = Command::new("python3");
-    // In a separate process, because a program that this process starts has copies of its descriptors for an instant.
-    let servers = servers.args(["-c", SERVERS, &port]).stdout(Stdio::piped()).spawn().expect("start python3");
-    let begun = Instant::now();
-    let mut reached = 0;
-    while begun.elapsed() < Duration::from_secs(1) {
-        let output = wait_free(&["--timeout=20ms", &port]).run();
-        reached += u32::from(output.status.success());
-    }
-    let output = servers.wait_with_output().expect("the servers end");
-    let reported = String::from_utf8(output.stdout).expect("numbers");
-    let (refused, served) = reported.trim().split_once(' ').expect("two numbers");
-    assert_eq!(
-        refused, "0",
-        "servers were refused the port; {served} were not; {reached} times it was called free"
-    );
-    assert!(served.parse::<u32>().expect("a number") > 100, "many servers came and went: {served}");
+    // Alone in its network, because any bind or connection of another program could refuse a server too.
+    in_new_netns(|| {
+        let port = port().to_string();
+        let mut servers = Command::new("python3");
+        // A separate process: a program that this process starts has copies of its descriptors for an instant.
+        let servers =
+            servers.args(["-c", SERVERS, &port]).stdout(Stdio::piped()).spawn().expect("start python3");
+        let begun = Instant::now();
+        let mut reached = 0;
+        while begun.elapsed() < Duration::from_secs(1) {
+            let output = wait_free(&["--timeout=20ms", &port]).run();
+            reached += u32::from(output.status.success());
+        }
+        let output = servers.wait_with_output().expect("the servers end");
+        let reported = String::from_utf8(output.stdout).expect("numbers");
+        let (refused, served) = reported.trim().split_once(' ').expect("two numbers");
+        assert_eq!(
+            refused, "0",
+            "servers were refused the port; {served} were not; {reached} times it was called free"
+        );
+        assert!(served.parse::<u32>().expect("a number") > 100, "many servers came and went: {served}");
+    });
 }
 
 #[live_test(Linux, STRACE)]
