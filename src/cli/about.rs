@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &About) -> Exit {
     let gaps = limits.gaps.into_iter().filter(|gap| gap.what == GapKind::Limits).collect();
     let limits =
         PortLimits { automatic: limits.ephemeral, unprivileged_from: limits.unprivileged_from, gaps };
+    crate::os::drop_privileges();
     let mut out = Vec::new();
     let made = match arguments.json {
         true => about_json::write(&ports, &limits, &mut out),

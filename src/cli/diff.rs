@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         Ok(sides) => sides,
         Err(error) => return fail_with(&error),
     };
+    crate::os::drop_privileges();
     let found = crate::compare::compare(&old, &new);
     let surely = found.changes.iter().any(|change| change.certain);
     let exit = match (surely, found.changes.is_empty() && found.complete) {

@@ -178,9 +178,11 @@ impl FreeRun<'_> {
         }
         let busy = free::is_held(self.plans);
         if busy && !arguments.json {
-            let mut text = Vec::new();
-            free::plans(self.plans, &self.options, &mut text)?;
-            write_out(&text)?;
+            os::without_capabilities(|| {
+                let mut text = Vec::new();
+                free::plans(self.plans, &self.options, &mut text)?;
+                write_out(&text)
+            })?;
         }
         if let Some(reason) = free::refusal(self.plans) {
             if arguments.json {
@@ -241,6 +243,7 @@ impl FreeRun<'_> {
     }
 
     fn print_outcomes(&self, outcomes: &[RunOutcome]) -> Result<Exit, FreeError> {
+        os::drop_privileges();
         if self.arguments.json {
             self.documents(outcomes)?;
         } else {

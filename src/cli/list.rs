@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use super::arguments::List;
 use super::exit::Exit;
 use super::terminal::{self, Terminal};
-use super::{fail_with, obstacle, say, service_names, written};
+use super::{fail_with, obstacle, other_address, say, service_names, written};
 use super::{first_words, namespace_hint, query_args, snapshot_file};
 use crate::model::Selection;
 use crate::model::{Gap, GapKind, GapReason, Protocol, Snapshot};
@@ -71,6 +71,15 @@ pub(super) fn run(mut list: List) -> Exit {
     if list.from.is_some() && !(list.json || list.ndjson) {
         forget_help(&mut snapshot);
     }
+    let namespace_notes = namespace_hint::notes(&list, query.selection(), &snapshot);
+    // They are printed if no listener matches and the scan was complete.
+    let is_denied = snapshot.listeners.is_empty() && snapshot.is_answered().is_some();
+    let address_notes = match is_denied {
+        true => other_address::notes(&list, query.selection()),
+        false => Vec::new(),
+    };
+    // Whatever needs a privilege has been read. What other programs wrote is handled from here on.
+    os::drop_privileges();
     if list.probe && list.from.is_none() {
         crate::act::probe::probe_listeners(&mut snapshot);
     }
@@ -84,8 +93,15 @@ pub(super) fn run(mut list: List) -> Exit {
         }
     }
     let terminal = Terminal::resolve(list.color);
-    let output =
-        ListOutput { list: &list, selection: query.selection(), snapshot: &snapshot, obstacle, terminal };
+    let output = ListOutput {
+        list: &list,
+        selection: query.selection(),
+        snapshot: &snapshot,
+        obstacle,
+        address_notes,
+        namespace_notes,
+        terminal,
+    };
     let mut out = BufWriter::new(os::output());
     let result = output.write(exit, &mut out).and_then(|exit| out.flush().map(|()| exit));
     match result {
@@ -120,6 +136,10 @@ struct ListOutput<'a> {
     snapshot: &'a Snapshot,
     /// Why the port cannot be bound although nothing listens.
     obstacle: Option<Verdict>,
+    /// Notes on what has the ports at other addresses.
+    address_notes: Vec<String>,
+    /// Notes on other network namespaces.
+    namespace_notes: Vec<String>,
     terminal: Terminal,
 }
 
@@ -145,9 +165,9 @@ impl ListOutput<'_> {
         if !(list.json || list.ndjson || self.snapshot.listeners.is_empty()) {
             self.print_not_covered(exit, out)?;
         }
-        if !(list.json || list.ndjson || list.csv) {
+        if !self.namespace_notes.is_empty() {
             out.flush()?;
-            namespace_hint::print(list, self.selection, self.snapshot);
+            self.namespace_notes.iter().for_each(|note| say("note", note));
         }
         Ok(exit)
     }

@@ -1,26 +1,26 @@
 //! A note below the list about listeners in other network namespaces.
 
 use super::arguments::List;
-use super::say;
 use crate::model::Selection;
 use crate::model::Target;
 use crate::model::{Protocol, Snapshot};
 use crate::os;
 use crate::render::phrases;
 
-/// Prints on which of the unanswered ports something listens in another network namespace, and whether this is the
-/// network of a container. It searches nothing if every target was answered.
-pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
-    if list.from.is_some() || list.source.all_namespaces {
-        return;
+/// Returns notes on which of the unanswered ports something listens in another network namespace, and whether this is the
+/// network of a container. It searches nothing if every target was answered, or if the format has no notes.
+pub(super) fn notes(list: &List, selection: &Selection, snapshot: &Snapshot) -> Vec<String> {
+    let mut notes = Vec::new();
+    if list.from.is_some() || list.source.all_namespaces || list.json || list.ndjson || list.csv {
+        return notes;
     }
     let nothing = snapshot.listeners.is_empty();
     if let Some(note) = phrases::outside_own_network(os::own_network(), nothing) {
-        say("note", note);
+        notes.push(note.to_owned());
     }
     let filters = &list.filters;
     if selection.filters_by_process() || filters.exposed || filters.ipv4 || filters.ipv6 {
-        return;
+        return notes;
     }
     let unanswered = selection.unanswered(snapshot);
     for protocols in [&[Protocol::Tcp, Protocol::Udp][..], &[Protocol::Tcp], &[Protocol::Udp]] {
@@ -31,9 +31,10 @@ pub(super) fn print(list: &List, selection: &Selection, snapshot: &Snapshot) {
             continue;
         }
         for found in os::listening_in_other_namespaces(&ports, protocols) {
-            say("note", &phrases::listens_in_other_namespaces(&found, protocols));
+            notes.push(phrases::listens_in_other_namespaces(&found, protocols));
         }
     }
+    notes
 }
 
 /// Returns the protocols of a target.

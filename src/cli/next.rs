@@ -22,6 +22,7 @@ pub(super) fn run(arguments: &Next) -> Exit {
         Ok(found) => found,
         Err(error) => return fail_with(&error),
     };
+    crate::os::drop_privileges();
     let exit = if found.ports.len() < options.count { Exit::NotFound } else { Exit::Found };
     let mut out = Vec::new();
     if arguments.json {

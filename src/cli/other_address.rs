@@ -1,7 +1,7 @@
 //! A note below "nothing listens on": which other address of this machine has the port.
 
 use super::arguments::List;
-use super::{say, service_names};
+use super::service_names;
 use crate::model::{Protocol, Selection, Target};
 use crate::render::phrases;
 use crate::scan::Query;
@@ -9,11 +9,14 @@ use crate::scan::Query;
 /// The most sockets that are named for each port.
 const NAMED: usize = 3;
 
-/// Prints what has the ports of unanswered targets at other addresses. It scans only if a target has an address.
-pub(super) fn print(list: &List, selection: &Selection) {
+/// Returns notes on what has the ports of unanswered targets at other addresses. It scans only if a target has an address.
+pub(super) fn notes(list: &List, selection: &Selection) -> Vec<String> {
     let filters = &list.filters;
-    if list.from.is_some() || selection.filters_by_process() || filters.exposed || filters.all {
-        return;
+    let mut notes = Vec::new();
+    let has_no_notes = list.json || list.ndjson || list.csv || list.pids;
+    if has_no_notes || list.from.is_some() || selection.filters_by_process() || filters.exposed || filters.all
+    {
+        return notes;
     }
     let mut done: Vec<(Option<Protocol>, u16)> = Vec::new();
     for target in selection.targets() {
@@ -40,7 +43,8 @@ pub(super) fn print(list: &List, selection: &Selection) {
         // The answer is complete without this note.
         let Ok(snapshot) = query.scan() else { continue };
         for listener in snapshot.listeners.iter().take(NAMED) {
-            say("note", &phrases::held_at_another_address(listener, &wanted));
+            notes.push(phrases::held_at_another_address(listener, &wanted));
         }
     }
+    notes
 }

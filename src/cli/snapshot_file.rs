@@ -6,6 +6,7 @@ use std::path::Path;
 use super::input_is_terminal;
 use crate::model::Text;
 use crate::model::{Error, ErrorKind, Snapshot};
+use crate::os;
 use crate::render::escape::escape;
 use crate::render::json;
 
@@ -15,7 +16,8 @@ const LONGEST: u64 = 1 << 30;
 /// The bytes that are read at a time.
 const PART: u64 = 1 << 16;
 
-/// Reads a snapshot. `-` is standard input, which messages call `input`.
+/// Reads a snapshot. `-` is standard input, which messages call `input`. A file is opened with the caller's rights, and
+/// parsed without capabilities.
 pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
     let name = Text::from(path);
     let shown = escape(&name);
@@ -25,13 +27,13 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
             return Err(error(format!("{input} reads a snapshot from standard input, which is a terminal")));
         }
         true => read_document(io::stdin().lock(), LONGEST),
-        false => crate::os::open_file(path).and_then(|file| read_document(file, LONGEST)),
+        false => os::open_file(path).and_then(|file| read_document(file, LONGEST)),
     };
     let bytes = read.map_err(|source| {
         let verb = if source.kind() == io::ErrorKind::InvalidData { "parse" } else { "read" };
         error(format!("cannot {verb} {shown}")).because(source)
     })?;
-    json::read(&bytes).map_err(|source| {
+    os::without_capabilities(|| json::read(&bytes)).map_err(|source| {
         let help = source.help().cloned();
         let mut error = error(format!("cannot parse {shown}")).because(source);
         error.help = help;

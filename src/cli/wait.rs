@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &Wait) -> Exit {
     };
     let waited = wait::wait(&targets, &request, &mut run);
     run.progress.clear();
+    crate::os::drop_privileges();
     let write_error = run.write_error;
     let waited = match waited {
         Ok(waited) => waited,

@@ -10,6 +10,7 @@ use super::{complain, fail_with, say, service_names, written};
 use crate::act::why;
 use crate::model::{Error, Protocol};
 use crate::model::{Target, TargetError};
+use crate::os;
 use crate::render::layout::AnswerOptions;
 use crate::render::style::Palette;
 use crate::render::{phrases, why_and_free, why_and_free_json};
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &Why) -> Exit {
         .map(|target| why::bind_target(target).and_then(|asked| why::verdict_for(&asked, &runtimes())));
     match arguments.json {
         true => documents(verdicts),
-        false => texts(arguments, verdicts),
+        false => texts(arguments, targets.len(), verdicts),
     }
 }
 
@@ -42,6 +43,7 @@ fn documents(verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
         Ok(verdicts) => verdicts,
         Err(error) => return fail_with(&error),
     };
+    os::drop_privileges();
     let exit = verdicts.iter().map(exit_of).fold(Exit::Found, worse);
     let mut out = Vec::new();
     let made = why_and_free_json::why(&verdicts, &mut out);
@@ -49,7 +51,7 @@ fn documents(verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
 }
 
 /// Prints each answer as soon as it is known, with an empty line between two.
-fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
+fn texts(arguments: &Why, count: usize, verdicts: impl Iterator<Item = Result<Verdict, Error>>) -> Exit {
     let terminal = Terminal::resolve(arguments.color);
     let options = AnswerOptions {
         width: terminal.width,
@@ -58,6 +60,10 @@ fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>
     };
     let mut worst = Exit::Found;
     for (number, verdict) in verdicts.enumerate() {
+        if number + 1 == count {
+            // Nothing is read after the last verdict.
+            os::drop_privileges();
+        }
         let verdict = match verdict {
             Ok(verdict) => verdict,
             Err(error) => {
@@ -66,16 +72,22 @@ fn texts(arguments: &Why, verdicts: impl Iterator<Item = Result<Verdict, Error>>
             }
         };
         worst = worse(worst, exit_of(&verdict));
-        let mut out = if number > 0 { b"\n".to_vec() } else { Vec::new() };
-        let made = why_and_free::why(&verdict, &options, &mut out);
-        if let Err(error) = made.and_then(|()| write_out(&out)) {
+        if let Err(error) = os::without_capabilities(|| text(&verdict, number == 0, &options)) {
             return written(Err(error), worst);
-        }
-        for gap in why_and_free::relevant_gaps(&verdict) {
-            say("not seen", &phrases::gap(gap));
         }
     }
     worst
+}
+
+/// Prints one verdict.
+fn text(verdict: &Verdict, is_first: bool, options: &AnswerOptions) -> io::Result<()> {
+    let mut out = if is_first { Vec::new() } else { b"\n".to_vec() };
+    why_and_free::why(verdict, options, &mut out)?;
+    write_out(&out)?;
+    for gap in why_and_free::relevant_gaps(verdict) {
+        say("not seen", &phrases::gap(gap));
+    }
+    Ok(())
 }
 
 fn exit_of(verdict: &Verdict) -> Exit {
@@ -93,7 +105,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
 
 /// Writes the whole answer to standard output.
 pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut out = crate::os::output();
+    let mut out = os::output();
     out.write_all(bytes).and_then(|()| out.flush())
 }
 

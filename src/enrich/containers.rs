@@ -20,7 +20,7 @@ use crate::model::{
     SilentRuntime, Text,
 };
 use crate::os::parse::container_list;
-use crate::os::{self, Reply, RuntimeError, RuntimeKind};
+use crate::os::{self, ConnectAs, Reply, RuntimeError, RuntimeKind};
 
 /// The time limit for all runtimes together.
 const LONGEST: Duration = Duration::from_millis(300);
@@ -221,10 +221,12 @@ impl<'a> ContainerLookup<'a> {
             return;
         }
         let until = *self.until.get_or_insert_with(|| Instant::now() + LONGEST);
-        let (paths, scopes): (Vec<PathBuf>, Vec<RuntimeScope>) = wanted.into_iter().unzip();
-        let results = os::ask_runtimes(&paths, until);
-        for ((path, scope), result) in paths.into_iter().zip(scopes).zip(results) {
-            let containers = result.and_then(|reply| parse_reply(&reply, scope));
+        let sockets: Vec<(PathBuf, ConnectAs)> =
+            wanted.iter().map(|(path, scope)| (path.clone(), connect_as(*scope))).collect();
+        let results = os::ask_runtimes(&sockets, until);
+        for ((path, scope), result) in wanted.into_iter().zip(results) {
+            let parse = |reply| os::without_capabilities(|| parse_reply(&reply, scope));
+            let containers = result.and_then(parse);
             self.results.insert(path, RuntimeResult { scope, containers });
         }
     }
@@ -288,6 +290,15 @@ impl<'a> ContainerLookup<'a> {
         };
         let detail = GapDetail::Containers { containers: self.unreported, runtime, rules_unread };
         Some(Gap::new(GapKind::Containers, reason, self.unreported.max(1), detail, help))
+    }
+}
+
+/// Returns by whose rights a runtime's socket is opened.
+fn connect_as(scope: RuntimeScope) -> ConnectAs {
+    match scope {
+        RuntimeScope::System => ConnectAs::Root,
+        RuntimeScope::Given => ConnectAs::Owner,
+        RuntimeScope::User(uid) => ConnectAs::User(uid),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod namespaces;
 pub(in crate::os) mod open_files;
 pub(crate) mod parse;
 pub(in crate::os) mod port_claims;
+pub(in crate::os) mod privileges;
 pub(crate) mod process;
 pub(crate) mod programs;
 #[cfg(feature = "cli")]
@@ -67,6 +68,9 @@ pub(crate) use open_files::describe_chain;
 #[cfg(target_os = "linux")]
 pub(in crate::os) use open_files::{describe_error, too_many_files};
 pub(crate) use port_claims::PortClaims;
+#[cfg(feature = "cli")]
+pub(crate) use privileges::drop_privileges;
+pub(crate) use privileges::without_capabilities;
 pub(crate) use process::{
     GivenFiles, command, describe, describe_ids, describe_unread, file_seen_by, folder_seen_by,
     is_in_inner_pid_namespace, lineage, process_table,
@@ -74,7 +78,9 @@ pub(crate) use process::{
 #[cfg(feature = "cli")]
 pub(crate) use programs::open_url;
 pub(crate) use programs::{SHELL, Shell, system_program};
-pub(crate) use runtimes::{Reply, RuntimeError, RuntimeKind, ask_runtimes, runtime_sockets, subuid_owner};
+pub(crate) use runtimes::{
+    ConnectAs, Reply, RuntimeError, RuntimeKind, ask_runtimes, runtime_sockets, subuid_owner,
+};
 pub(crate) use services::{
     AfterSignal, RestartPolicy, ServiceQuery, containers_run, restart_policy, services_of,
 };

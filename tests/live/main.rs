@@ -70,6 +70,7 @@ mod probe;
 mod program_files;
 mod project_filters;
 mod projects;
+mod security_rights;
 mod service_names;
 mod services;
 mod shared_ports;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::exit::Exit;
-use super::super::{fail, other_address, say};
+use super::super::{fail, say};
 use super::ListOutput;
 use crate::model::{Protocol, Target};
 use crate::render::phrases;
@@ -49,7 +49,7 @@ impl ListOutput<'_> {
             writeln!(out, "  {}", no_match::cannot_be_bound(verdict))?;
         }
         out.flush()?;
-        other_address::print(list, self.selection);
+        self.address_notes.iter().for_each(|note| say("note", note));
         Ok(())
     }
 

@@ -24,6 +24,18 @@ pub(crate) struct Reply {
     pub(crate) here: Option<bool>,
 }
 
+/// By whose rights to files a runtime's socket is opened, if this process runs as root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "no runtime is reached on this system"))]
+pub(crate) enum ConnectAs {
+    /// Those of root.
+    Root,
+    /// Those of this user, whose folder the socket is in: a link there must not lead to a socket that only root may use.
+    User(u32),
+    /// Those of the socket's owner: the caller named its path.
+    Owner,
+}
+
 /// Why a runtime gave no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "no runtime is reached on this system"))]
@@ -50,7 +62,11 @@ pub(crate) fn subuid_owner(uid: u32) -> u32 {
     sys::subuid_owner(uid)
 }
 
-/// Asks for the running containers at each of these sockets, and waits until `until` at most.
-pub(crate) fn ask_runtimes(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
-    sys::ask(paths, until)
+/// Asks for the running containers at each of these sockets, and waits until `until` at most. On Linux no capability is
+/// used for it.
+pub(crate) fn ask_runtimes(
+    sockets: &[(PathBuf, ConnectAs)],
+    until: Instant,
+) -> Vec<Result<Reply, RuntimeError>> {
+    sys::ask(sockets, until)
 }

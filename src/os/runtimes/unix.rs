@@ -4,6 +4,7 @@
 //! system that may not answer is not queried, because a thread that waits there would keep the process from exiting.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::model::{Text, UnreadableReply};
 use crate::os::parse::unix::subuid;
-use crate::os::{Reply, RuntimeError, RuntimeKind, files, services, threads};
+use crate::os::{ConnectAs, Reply, RuntimeError, RuntimeKind, files, privileges, services, threads};
 
 /// The request for the containers that run. A server answers HTTP/1.0 in one piece and closes.
 const REQUEST: &[u8] = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -48,32 +49,42 @@ pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
     }
 }
 
+/// A connection after its reply.
+type Exchange = Result<(Vec<u8>, Socket), RuntimeError>;
+
 /// Returns the reply of each of these sockets. A path at which there is nothing is absent.
-pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply, RuntimeError>> {
+pub(in crate::os) fn ask(
+    sockets: &[(PathBuf, ConnectAs)],
+    until: Instant,
+) -> Vec<Result<Reply, RuntimeError>> {
     let (send, receive) = mpsc::channel();
     let mut refused = Vec::new();
-    for ((at, path), local) in paths.iter().enumerate().zip(files::sys::certainly_local(paths)) {
+    let paths: Vec<PathBuf> = sockets.iter().map(|(path, _)| path.clone()).collect();
+    let local = files::sys::certainly_local(&paths);
+    for ((at, (path, connect_as)), local) in sockets.iter().enumerate().zip(local) {
         if !local {
             let reason = UnreadableReply::RemoteFileSystem;
             let _ = send.send((at, Err(RuntimeError::Unreadable(reason))));
             continue;
         }
+        let user = user(path, *connect_as);
         let (own, path) = (send.clone(), path.clone());
         let asked = threads::detach("runtime", move || {
+            privileges::confine(user);
             let _ = own.send((at, exchange(&path, until)));
         });
         if asked.is_err() {
-            refused.push(at);
+            refused.push((at, user));
         }
     }
     // Without threads one after another, each for as long as is left.
-    for at in refused {
-        if let Some(path) = paths.get(at) {
-            let _ = send.send((at, exchange(path, until)));
+    for (at, user) in refused {
+        if let Some((path, _)) = sockets.get(at) {
+            let _ = send.send((at, privileges::confined(user, || exchange(path, until))));
         }
     }
     drop(send);
-    let mut answers: Vec<Option<Result<Reply, RuntimeError>>> = paths.iter().map(|_| None).collect();
+    let mut answers: Vec<Option<Exchange>> = sockets.iter().map(|_| None).collect();
     while answers.iter().any(Option::is_none) {
         let left = until.saturating_duration_since(Instant::now());
         let Ok((at, answer)) = receive.recv_timeout(left) else { break };
@@ -81,10 +92,24 @@ pub(in crate::os) fn ask(paths: &[PathBuf], until: Instant) -> Vec<Result<Reply,
             *place = Some(answer);
         }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or(Err(RuntimeError::Timeout))).collect()
+    let reply = |answer: Option<Exchange>| {
+        let (bytes, socket) = answer.unwrap_or(Err(RuntimeError::Timeout))?;
+        // This takes the rights that the thread of the exchange has given up.
+        Ok(Reply { bytes, here: services::sys::shares_network(&socket) })
+    };
+    answers.into_iter().map(reply).collect()
 }
 
-fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
+/// Returns the user by whose rights the socket is opened, if it is not this process's own.
+fn user(path: &Path, connect_as: ConnectAs) -> Option<u32> {
+    match connect_as {
+        ConnectAs::Root => None,
+        ConnectAs::User(uid) => Some(uid),
+        ConnectAs::Owner => Some(std::fs::metadata(path).ok()?.uid()),
+    }
+}
+
+fn exchange(path: &Path, until: Instant) -> Exchange {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(runtime_error)?;
     let left = || {
         let left = until.saturating_duration_since(Instant::now());
@@ -96,13 +121,12 @@ fn exchange(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
     socket.connect(&SockAddr::unix(path).map_err(runtime_error)?).map_err(runtime_error)?;
     socket.set_write_timeout(Some(left()?)).map_err(runtime_error)?;
     (&socket).write_all(REQUEST).map_err(runtime_error)?;
-    let here = services::sys::shares_network(&socket);
     let mut bytes = Vec::new();
     let mut part = [0; 16 * 1024];
     loop {
         socket.set_read_timeout(Some(left()?)).map_err(runtime_error)?;
         let count = match (&socket).read(&mut part) {
-            Ok(0) => return Ok(Reply { bytes, here }),
+            Ok(0) => return Ok((bytes, socket)),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(runtime_error(error)),
@@ -153,7 +177,7 @@ mod tests {
     }
 
     fn one(path: &Path, until: Instant) -> Result<Reply, RuntimeError> {
-        ask(&[path.to_owned()], until).remove(0)
+        ask(&[(path.to_owned(), ConnectAs::Root)], until).remove(0)
     }
 
     #[test]
@@ -245,6 +269,32 @@ mod tests {
         assert_eq!(one(&file.join("a.sock"), soon()), Err(RuntimeError::Absent));
         assert_eq!(one(&file, soon()), Err(RuntimeError::Absent), "not a socket");
         assert!(ask(&[], soon()).is_empty());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_users_link_leads_to_nothing_that_only_root_may_use() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let folder = Folder::new("link");
+        let (path, link) = (folder.0.join("root.sock"), folder.0.join("link.sock"));
+        let listener = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        let answer = ask(&[(link.clone(), ConnectAs::User(65_534))], soon()).remove(0);
+        assert_eq!(answer, Err(RuntimeError::Permission));
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "nothing connected");
+        // Root and the socket's owner may.
+        for connect_as in [ConnectAs::Root, ConnectAs::Owner] {
+            assert_eq!(ask(&[(link.clone(), connect_as)], soon()).remove(0), Err(RuntimeError::Timeout));
+            assert!(listener.accept().is_ok(), "{connect_as:?}");
+        }
+        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        let owner = ask(&[(link, ConnectAs::Owner)], soon()).remove(0);
+        assert_eq!(owner, Err(RuntimeError::Timeout), "a socket of another user, which root named");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::os::{Reply, RuntimeError, RuntimeKind};
+use crate::os::{ConnectAs, Reply, RuntimeError, RuntimeKind};
 
 /// Returns nothing: there are no such sockets.
 pub(in crate::os) fn sockets(_kind: RuntimeKind, _user: Option<u32>) -> Vec<PathBuf> {
@@ -17,6 +17,9 @@ pub(in crate::os) fn subuid_owner(uid: u32) -> u32 {
 }
 
 /// Returns that no runtime is there.
-pub(in crate::os) fn ask(paths: &[PathBuf], _until: Instant) -> Vec<Result<Reply, RuntimeError>> {
-    paths.iter().map(|_| Err(RuntimeError::Absent)).collect()
+pub(in crate::os) fn ask(
+    sockets: &[(PathBuf, ConnectAs)],
+    _until: Instant,
+) -> Vec<Result<Reply, RuntimeError>> {
+    sockets.iter().map(|_| Err(RuntimeError::Absent)).collect()
 }
