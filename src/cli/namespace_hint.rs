@@ -11,7 +11,8 @@ use crate::render::phrases;
 /// network of a container. It searches nothing if every target was answered, or if the format has no notes.
 pub(super) fn notes(list: &List, selection: &Selection, snapshot: &Snapshot) -> Vec<String> {
     let mut notes = Vec::new();
-    if list.from.is_some() || list.source.all_namespaces || list.json || list.ndjson || list.csv {
+    let has_no_notes = list.json || list.ndjson || list.csv || list.pids;
+    if has_no_notes || list.from.is_some() || list.source.all_namespaces {
         return notes;
     }
     let nothing = snapshot.listeners.is_empty();
