@@ -39,6 +39,7 @@ use crate::model::text::acts_on_terminal;
 use crate::os;
 pub use crate::os::memory::Allocator;
 use crate::render::escape::escape;
+use crate::render::schema;
 
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -69,6 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(Command::Watch(arguments)) => watch::run(&arguments),
             Some(Command::Diff(arguments)) => diff::run(&arguments),
             Some(Command::About(arguments)) => about::run(&arguments),
+            Some(Command::Schema { name }) => schema(name.as_deref()),
             Some(Command::Completions { shell }) => print(&complete::script(shell)),
             Some(Command::Man { directory }) => manual::run(directory.as_deref()),
             Some(Command::Help { command }) => help(&arguments, command),
@@ -136,6 +138,13 @@ fn help(arguments: &[OsString], command: Option<String>) -> Exit {
     let program = arguments.first().cloned().unwrap_or_else(|| "allears".into());
     let words = std::iter::once(program).chain(command.map(OsString::from)).chain(["--help".into()]);
     parse(&words.collect::<Vec<OsString>>()).err().unwrap_or(Exit::Found)
+}
+
+/// Prints the schema of a document, or the list of documents.
+fn schema(name: Option<&str>) -> Exit {
+    // The parser accepts only names that have one.
+    let text = name.map_or_else(|| Some(schema::list()), schema::schema).unwrap_or_default();
+    print(text.as_bytes())
 }
 
 fn print(bytes: &[u8]) -> Exit {

@@ -11,7 +11,7 @@ pub(crate) mod windows;
 
 use std::ops::RangeInclusive;
 
-use crate::model::names::names;
+use crate::model::names::{names, variant_names};
 use crate::model::{Protocol, System};
 
 #[cfg(feature = "cli")]
@@ -275,16 +275,11 @@ names! { PortRange, "range of ports":
     Dynamic => "dynamic",
 }
 
-impl Registration {
-    /// Returns the name: `assigned`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Registration::Assigned(_) => "assigned",
-            Registration::Reserved(_) => "reserved",
-            Registration::Unassigned => "unassigned",
-            Registration::Dynamic => "dynamic",
-        }
-    }
+variant_names! { Registration:
+    Registration::Assigned(_) => "assigned",
+    Registration::Reserved(_) => "reserved",
+    Registration::Unassigned => "unassigned",
+    Registration::Dynamic => "dynamic",
 }
 
 names! { UseStatus, "status of a use":

@@ -44,6 +44,8 @@ mod plan;
 #[cfg(feature = "cli")]
 mod port_line;
 #[cfg(feature = "cli")]
+pub(crate) mod schema;
+#[cfg(feature = "cli")]
 mod start_time;
 #[cfg(feature = "cli")]
 pub(crate) mod style;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use filters::{EventsName, Filters, ReaderName, SearchName, Source};
@@ -19,6 +20,7 @@ pub(super) use wait::Wait;
 use crate::os::EndSignal;
 use crate::render::column::Column;
 use crate::render::order::Order;
+use crate::render::schema::DOCUMENTS;
 
 /// Show what holds a port
 ///
@@ -56,6 +58,13 @@ pub(super) enum Command {
     Diff(Diff),
     /// Explain a port number: range, IANA registry, common uses
     About(About),
+    /// Print the JSON Schema of a document, or list the documents
+    #[command(after_help = help::SCHEMA)]
+    Schema {
+        /// Document
+        #[arg(value_name = "NAME", value_parser = documents())]
+        name: Option<String>,
+    },
     /// Print the completion script for a shell
     Completions {
         /// Shell
@@ -149,6 +158,11 @@ pub(super) enum Via {
     Service,
     /// Stop it by its supervisor: supervisorctl stop, sv down, s6-svc -d, svc -d
     Supervisor,
+}
+
+/// Returns the documents that have a schema, with what each is.
+fn documents() -> PossibleValuesParser {
+    PossibleValuesParser::new(DOCUMENTS.map(|(name, about)| PossibleValue::new(name).help(about)))
 }
 
 fn end_signal(text: &str) -> Result<EndSignal, String> {

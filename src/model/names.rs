@@ -122,7 +122,25 @@ macro_rules! names_without_serde {
     };
 }
 
-pub(crate) use {names, names_without_serde};
+/// Gives an enum whose variants have fields the method `as_str`, and tests the list of its names.
+macro_rules! variant_names {
+    ($type:ident: $($pattern:pat => $name:literal),+ $(,)?) => {
+        impl $type {
+            /// Every name.
+            #[cfg(test)]
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// Returns the name in lower case with hyphens, as in JSON.
+            pub fn as_str(&self) -> &'static str {
+                match self {
+                    $($pattern => $name,)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {names, names_without_serde, variant_names};
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,10 @@ macro_rules! open_enum {
         }
 
         impl $name {
+            /// Every word.
+            #[cfg(test)]
+            pub(crate) const NAMES: &'static [&'static str] = &[$($word),+];
+
             /// Returns the word for it, as documents have it.
             pub fn name(&self) -> std::borrow::Cow<'_, str> {
                 match self {

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
-use crate::model::names::names;
+use crate::model::names::{names, variant_names};
 use crate::model::{ErrorName, SecurityModule, System, Text};
 use crate::os::{Limits, LocalAddress, Policies, Usability};
 
@@ -79,20 +79,17 @@ pub enum SuspectedPolicy {
     OtherModule,
 }
 
-impl Hindrance {
-    /// Returns the name, in lower case with hyphens: `tentative`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Hindrance::Tentative { .. } => "tentative",
-            Hindrance::Duplicate { .. } => "duplicate",
-            Hindrance::NotLocal => "not-local",
-            Hindrance::NoFamily => "no-family",
-            Hindrance::Privileged { .. } => "privileged",
-            Hindrance::Excluded { .. } => "excluded",
-            Hindrance::Policy { .. } => "policy",
-        }
-    }
+variant_names! { Hindrance:
+    Hindrance::Tentative { .. } => "tentative",
+    Hindrance::Duplicate { .. } => "duplicate",
+    Hindrance::NotLocal => "not-local",
+    Hindrance::NoFamily => "no-family",
+    Hindrance::Privileged { .. } => "privileged",
+    Hindrance::Excluded { .. } => "excluded",
+    Hindrance::Policy { .. } => "policy",
+}
 
+impl Hindrance {
     /// Returns whether it ends without intervention, so that waiting helps.
     pub fn may_pass(&self) -> bool {
         matches!(self, Hindrance::Tentative { .. })

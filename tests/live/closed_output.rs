@@ -31,6 +31,8 @@ fn commands(port: u16) -> Vec<Vec<String>> {
         "completions bash",
         "completions fish",
         "man",
+        "schema",
+        "schema snapshot",
         "--help",
         "why --help",
         "free --help",

@@ -44,6 +44,7 @@ fn commands_options_and_values() {
             ("allears -c free --exp", &["-c", "free", "--exposed"]),
             ("allears about postgres", &["about", "postgresql"]),
             ("allears watch --ndj", &["watch", "--ndjson"]),
+            ("allears schema sna", &["schema", "snapshot"]),
         ] {
             shell.expect_words(line, words);
         }

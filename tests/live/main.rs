@@ -70,6 +70,7 @@ mod probe;
 mod program_files;
 mod project_filters;
 mod projects;
+mod schema;
 mod security_rights;
 mod service_names;
 mod services;
@@ -120,6 +121,23 @@ fn heed_interrupts() {
     set.expect("set the action of SIGINT");
 }
 
+/// Checks the documents that the program printed against their schemas, and returns whether they match.
+fn check_documents(may_skip: bool) -> bool {
+    if support::python("jsonschema").is_none() {
+        // PyPI has it for every system, but only here CI installs it.
+        eprintln!("skipped: schemas of what the program printed: needs jsonschema");
+        return may_skip || !cfg!(target_os = "linux");
+    }
+    match support::check_recorded() {
+        Ok(message) => eprintln!("{message}"),
+        Err(message) => {
+            eprintln!("failed: {message}");
+            return false;
+        }
+    }
+    true
+}
+
 fn main() -> ExitCode {
     #[cfg(unix)]
     heed_interrupts();
@@ -132,6 +150,7 @@ fn main() -> ExitCode {
     }));
     let may_skip = std::env::var_os("ALLEARS_NO_SKIP").is_none_or(|value| value != "1");
     let conclusion = libtest_mimic::run(&arguments, support::tests(may_skip));
+    let documents = check_documents(may_skip);
     support::clean();
-    conclusion.exit_code()
+    if documents { conclusion.exit_code() } else { ExitCode::FAILURE }
 }

@@ -2,7 +2,7 @@
 
 use super::fixture::shorten;
 use super::programs::{for_everyone, program, spawn};
-use super::{JsonOutput, Output};
+use super::{JsonOutput, Output, documents};
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -67,6 +67,11 @@ impl Cmd {
         self
     }
 
+    /// Returns the schema of what it prints, if that is JSON.
+    pub(super) fn schema(&self) -> Option<&'static str> {
+        documents::schema(&self.arguments)
+    }
+
     /// Returns the command, and its text for messages.
     pub(super) fn command(self) -> (Command, String) {
         // A launcher may change the user too, so it gets a copy that everyone can run.
@@ -100,12 +105,13 @@ impl Cmd {
 
     /// Runs it and waits for its end.
     pub(crate) fn run(self) -> Output {
+        let schema = self.schema();
         let (mut command, shown) = self.command();
         let began = Instant::now();
         let child = spawn(&mut command, &shown);
         // The command keeps its end of a pipe that was passed to it.
         drop(command);
-        Output::wait_for(child, shown, began)
+        Output::wait_for(child, shown, began).record(schema)
     }
 
     /// Runs it with `--json`, asserts exit code `code`, and parses standard output.
@@ -118,7 +124,7 @@ impl Cmd {
 
 /// Adds `--holders` with the value of `ALLEARS_HOLDERS`, so that all tests can run with each search for holders.
 fn add_holder_search(arguments: &mut Vec<OsString>, search: OsString) {
-    const COMMANDS: [&str; 12] = [
+    const COMMANDS: [&str; 13] = [
         "why",
         "free",
         "wait",
@@ -130,6 +136,7 @@ fn add_holder_search(arguments: &mut Vec<OsString>, search: OsString) {
         "completions",
         "__complete",
         "man",
+        "schema",
         "--from",
     ];
     let is = |argument: &OsString, word: &str| argument.as_os_str() == word;

@@ -6,6 +6,7 @@ mod cmd;
 mod control_chars;
 #[cfg(unix)]
 mod docker;
+mod documents;
 #[cfg(unix)]
 mod fake_runtime;
 mod fixture;
@@ -47,6 +48,7 @@ pub(crate) use cmd::Cmd;
 pub(crate) use control_chars::control_character;
 #[cfg(unix)]
 pub(crate) use docker::{Container, Engine, kill_proxy, without_host_containers};
+pub(crate) use documents::{check_recorded, python, validate};
 #[cfg(unix)]
 pub(crate) use fake_runtime::{Behavior, FakeRuntime};
 pub(crate) use fixture::{Fixture, Steps};

@@ -2,6 +2,7 @@
 //! A failing assertion shows the command, the status and both streams.
 
 use super::PATIENCE;
+use super::documents;
 use super::fixture::shorten;
 use std::fmt::Debug;
 use std::process::{Child, ExitStatus};
@@ -47,6 +48,14 @@ impl Output {
         let both = lossy(&output.stdout) + &output.errors();
         output.assert(!both.contains(super::SECRET), "it showed the environment of a process");
         output
+    }
+
+    /// Records what it printed as documents of this schema.
+    pub(super) fn record(self, schema: Option<&'static str>) -> Self {
+        if let Some(schema) = schema {
+            documents::record(schema, &self.stdout, self.status.code().is_some(), &self.shown);
+        }
+        self
     }
 
     /// Asserts the exit code.

@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 pub(crate) struct Running {
     child: Option<Child>,
     shown: String,
+    /// The schema of what it prints, if that is JSON.
+    schema: Option<&'static str>,
     began: Instant,
 }
 
 impl Cmd {
     /// Starts it.
     pub(crate) fn start(self) -> Running {
+        let schema = self.schema();
         let (mut command, shown) = self.command();
         let began = Instant::now();
         let child = spawn(&mut command, &shown);
-        Running { child: Some(child), shown, began }
+        Running { child: Some(child), shown, schema, began }
     }
 }
 
@@ -26,6 +29,11 @@ impl Running {
     /// Returns its command line.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Returns the schema of what it prints, if that is JSON.
+    pub(super) fn schema(&self) -> Option<&'static str> {
+        self.schema
     }
 
     /// Returns its standard output, for a reader that starts before it has ended.
@@ -76,7 +84,7 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Output {
         let child = self.child.take().expect("started and not ended");
-        Output::wait_for(child, std::mem::take(&mut self.shown), self.began)
+        Output::wait_for(child, std::mem::take(&mut self.shown), self.began).record(self.schema)
     }
 }
 

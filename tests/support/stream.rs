@@ -1,7 +1,7 @@
 //! A run of the program whose output is read line by line while it runs.
 
 use super::running::Running;
-use super::{Cmd, Output};
+use super::{Cmd, Output, documents};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::sync::mpsc::{self, Receiver};
@@ -19,10 +19,15 @@ impl Cmd {
     pub(crate) fn stream(self) -> Stream {
         let mut running = self.start();
         let output = running.output();
+        let (schema, shown) = (running.schema(), running.shown().to_owned());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             // Without a receiver the reading end is closed.
             for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // A program that is killed may leave a part of a line.
+                if let Some(schema) = schema.filter(|_| line.ends_with('}')) {
+                    documents::add(schema, &line, &shown);
+                }
                 if sender.send(line).is_err() {
                     return;
                 }

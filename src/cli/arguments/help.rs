@@ -182,6 +182,19 @@ and port, and by the names of processes, users, services and containers.
 Exit status: 0 no difference, 1 they differ, 2 invalid arguments, 3 a snapshot could
 not be read, or no difference was found and at least one side is incomplete.";
 
+pub(super) const SCHEMA: &str = "\
+Examples:
+  allears schema                    the documents that have a schema
+  allears schema snapshot           what --json prints
+  allears schema why >why.json      for a validator of JSON Schema
+
+The schemas are of draft 2020-12. Each describes what this version writes, and contains
+the definitions that it uses. Within allears/1 no key is removed and none changes its
+meaning; keys and names of values may be added. A program should ignore keys that it
+does not know.
+
+Exit status: 0 printed, 2 no such document, 3 the answer could not be written.";
+
 pub(super) const ABOUT: &str = "\
 Examples:
   allears about 10309        range, registry, common uses, nearest assigned ports

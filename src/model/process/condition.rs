@@ -1,6 +1,6 @@
 //! Why a process does not run.
 
-use crate::model::names::names;
+use crate::model::names::{names, variant_names};
 use crate::model::{RelatedProcess, Text};
 
 /// Why a process does not run. It keeps its sockets: the kernel completes connections to them, and no process answers.
@@ -81,15 +81,10 @@ pub enum FreezerScope {
     Service,
 }
 
-impl Condition {
-    /// Returns the name: `stopped`, `traced`, `frozen`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Condition::Stopped { .. } => "stopped",
-            Condition::Traced { .. } => "traced",
-            Condition::Frozen(_) => "frozen",
-        }
-    }
+variant_names! { Condition:
+    Condition::Stopped { .. } => "stopped",
+    Condition::Traced { .. } => "traced",
+    Condition::Frozen(_) => "frozen",
 }
 
 names! { FreezerScope, "freezer scope":
