@@ -37,6 +37,8 @@ pub(crate) mod next_json;
 #[cfg(feature = "cli")]
 pub(crate) mod occurrences;
 #[cfg(feature = "cli")]
+pub(crate) mod openmetrics;
+#[cfg(feature = "cli")]
 pub(crate) mod order;
 pub(crate) mod phrases;
 #[cfg(feature = "cli")]

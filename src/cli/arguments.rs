@@ -279,6 +279,10 @@ pub(super) struct List {
     #[arg(long, group = "format", help_heading = "Output")]
     pub(super) csv: bool,
 
+    /// Print metrics, for node_exporter's textfile collector
+    #[arg(long, group = "format", conflicts_with = "all", help_heading = "Output")]
+    pub(super) openmetrics: bool,
+
     /// Print only the pids of the holders, one per line
     #[arg(long, group = "format", help_heading = "Output")]
     pub(super) pids: bool,
@@ -308,6 +312,13 @@ pub(super) struct List {
     /// Report on standard error how sockets and holders were read
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     pub(super) verbose: bool,
+}
+
+impl List {
+    /// Returns whether it prints a format for programs.
+    pub(super) fn is_for_programs(&self) -> bool {
+        self.json || self.ndjson || self.csv || self.openmetrics || self.pids
+    }
 }
 
 /// The columns and the order of rows.

@@ -5,6 +5,7 @@ mod pids;
 mod summary;
 
 use std::io::{self, BufWriter, Write};
+use std::time::{Duration, Instant};
 
 use super::arguments::List;
 use super::exit::Exit;
@@ -19,7 +20,7 @@ use crate::render::current_user::CurrentUser;
 use crate::render::order::Order;
 use crate::render::phrases;
 use crate::render::style::Palette;
-use crate::render::{card, csv, json, order, table};
+use crate::render::{card, csv, json, openmetrics, order, table};
 use crate::verdict::Verdict;
 
 /// Runs `allears [TARGET]...`.
@@ -31,17 +32,14 @@ pub(super) fn run(mut list: List) -> Exit {
         return exit;
     }
     // `lsof -ti:3000` prints pids.
-    if list.filters.tcp
-        && !list.filters.internet.is_empty()
-        && !(list.json || list.ndjson || list.csv || list.pids || list.quiet)
-    {
+    if list.filters.tcp && !list.filters.internet.is_empty() && !(list.is_for_programs() || list.quiet) {
         (list.filters.tcp, list.pids) = (false, true);
     }
     let mut query = match query_args::query(&list.filters, &list.source, list.from.is_some()) {
         Ok(query) => query,
         Err(exit) => return exit,
     };
-    if !(list.quiet || list.json || list.ndjson || list.csv || list.pids) {
+    if !(list.quiet || list.is_for_programs()) {
         service_names::print_differences(query.selection().targets());
     }
     query = query.parents(list.parents).connections(list.connections);
@@ -60,6 +58,7 @@ pub(super) fn run(mut list: List) -> Exit {
         };
         return answered.map_or(Exit::Unknown, |answered| exit(answered.filter(|_| is_answer)));
     }
+    let began = Instant::now();
     let scanned = match &list.from {
         Some(file) => saved(file).map(|snapshot| (snapshot, None)),
         None => obstacle::scan(&query, &list),
@@ -68,6 +67,7 @@ pub(super) fn run(mut list: List) -> Exit {
         Ok(scanned) => scanned,
         Err(error) => return fail_with(&error),
     };
+    let took = list.from.is_none().then(|| began.elapsed());
     if list.from.is_some() && !(list.json || list.ndjson) {
         forget_help(&mut snapshot);
     }
@@ -97,6 +97,7 @@ pub(super) fn run(mut list: List) -> Exit {
         list: &list,
         selection: query.selection(),
         snapshot: &snapshot,
+        took,
         obstacle,
         address_notes,
         namespace_notes,
@@ -134,6 +135,8 @@ struct ListOutput<'a> {
     list: &'a List,
     selection: &'a Selection,
     snapshot: &'a Snapshot,
+    /// How long the scan took. `None` for a saved snapshot.
+    took: Option<Duration>,
     /// Why the port cannot be bound although nothing listens.
     obstacle: Option<Verdict>,
     /// Notes on what has the ports at other addresses.
@@ -153,6 +156,8 @@ impl ListOutput<'_> {
             json::write_lines(self.snapshot, out)?;
         } else if list.csv {
             csv::write(self.snapshot, columns, !list.rows.no_header, out)?;
+        } else if list.openmetrics {
+            openmetrics::write(self.snapshot, self.took, out)?;
         } else if list.pids {
             return self.print_pids(exit, out);
         } else if self.snapshot.listeners.is_empty() {

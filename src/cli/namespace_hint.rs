@@ -11,7 +11,7 @@ use crate::render::phrases;
 /// network of a container. It searches nothing if every target was answered, or if the format has no notes.
 pub(super) fn notes(list: &List, selection: &Selection, snapshot: &Snapshot) -> Vec<String> {
     let mut notes = Vec::new();
-    let has_no_notes = list.json || list.ndjson || list.csv || list.pids;
+    let has_no_notes = list.is_for_programs();
     if has_no_notes || list.from.is_some() || list.source.all_namespaces {
         return notes;
     }

@@ -42,7 +42,7 @@ fn bindable(query: &Query, list: &List) -> Option<Target> {
         || filters.ipv4
         || filters.ipv6
         || list.source.all_namespaces;
-    let for_programs = list.json || list.ndjson || list.csv || list.pids;
+    let for_programs = list.is_for_programs();
     let [target] = selection.targets() else { return None };
     if narrowed || for_programs || target.single_port().is_none() {
         return None;

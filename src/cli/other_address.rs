@@ -13,7 +13,7 @@ const NAMED: usize = 3;
 pub(super) fn notes(list: &List, selection: &Selection) -> Vec<String> {
     let filters = &list.filters;
     let mut notes = Vec::new();
-    let has_no_notes = list.json || list.ndjson || list.csv || list.pids;
+    let has_no_notes = list.is_for_programs();
     if has_no_notes || list.from.is_some() || selection.filters_by_process() || filters.exposed || filters.all
     {
         return notes;

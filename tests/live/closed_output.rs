@@ -16,6 +16,7 @@ fn commands(port: u16) -> Vec<Vec<String>> {
         "--json PORT",
         "--ndjson PORT",
         "--csv PORT",
+        "--openmetrics PORT",
         "--pids PORT",
         "-a PORT",
         "why PORT",

@@ -62,6 +62,7 @@ mod namespaces_hint;
 mod netlink_errors;
 mod next;
 mod no_netlink;
+mod openmetrics;
 mod output;
 mod peers;
 mod permissions;

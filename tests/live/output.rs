@@ -11,8 +11,8 @@ fn must_show_all() -> (String, [Fixture; 2]) {
 }
 
 /// Every output format. The first two are text.
-const FORMS: [&[&str]; 7] =
-    [&[], &["--wide"], &["--json"], &["--ndjson"], &["--csv"], &["--pids"], &["--help"]];
+const FORMS: [&[&str]; 8] =
+    [&[], &["--wide"], &["--json"], &["--ndjson"], &["--csv"], &["--openmetrics"], &["--pids"], &["--help"]];
 
 #[live_test]
 fn a_closed_pipe_ends_quietly() {

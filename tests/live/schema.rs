@@ -80,7 +80,7 @@ fn staged() -> Vec<(&'static str, Value)> {
     each.collect()
 }
 
-#[live_test(Program("jsonschema"))]
+#[live_test(Linux, Module("jsonschema"))]
 fn documents_match_their_schemas() {
     let mut events = Cmd::new(["watch", "--ndjson", "--interval=100ms"]).stream();
     let server = Fixture::start(["tcp=127.0.0.1:0"]);
@@ -166,7 +166,7 @@ const ENUMERATED: [&str; 15] = [
     "hindrance",
 ];
 
-#[live_test(Program("jsonschema"))]
+#[live_test(Linux, Module("jsonschema"))]
 fn other_documents_do_not_match() {
     let mut seen = Vec::new();
     let mut mutants: Vec<(&str, String, Value)> = Vec::new();

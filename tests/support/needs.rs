@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Root,
     /// A program on the PATH.
     Program(&'static str),
+    /// A Python package from PyPI that `.ci/pypi.txt` has, for an interpreter on the PATH.
+    Module(&'static str),
     /// What a command needs to succeed: its name, and the command.
     Probe(&'static str, &'static [&'static str]),
     /// This version of Linux or a later one.
@@ -83,6 +85,7 @@ impl Need {
             Self::Linux => (cfg!(target_os = "linux"), "Linux".to_owned()),
             Self::Root => (is_root(), "root".to_owned()),
             Self::Program(name) => (on_path(name), name.to_owned()),
+            Self::Module(name) => (super::python(name).is_some(), format!("PyPI's {name}")),
             Self::Probe(what, command) => (succeeds(command), what.to_owned()),
             Self::Kernel(major, minor) => (kernel() >= (major, minor), format!("Linux {major}.{minor}")),
             Self::IoUring => (has_rings(), "io_uring".to_owned()),
