@@ -37,6 +37,7 @@ mod environment_proc;
 mod environment_targets;
 mod environment_threads;
 mod every_system;
+mod fleet;
 mod formats;
 mod forwarding;
 mod free;

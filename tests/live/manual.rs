@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use crate::support::{Cmd, folder, live_test};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -25,6 +26,52 @@ fn without_complaint(program: &str, arguments: &[&str], page: &std::path::Path) 
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{command:?}: {}\n{errors}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Returns the exit codes of each command by the tables of docs/exit-codes.md.
+fn documented_codes() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string("docs/exit-codes.md").expect("the page");
+    let cells = |line: &str| -> Vec<String> {
+        let line = line.trim().trim_start_matches('|').trim_end_matches('|');
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let mut documented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut header = Vec::new();
+    for line in text.lines() {
+        if !line.starts_with('|') {
+            header.clear();
+        } else if header.is_empty() {
+            header = cells(line);
+        } else {
+            let row = cells(line);
+            for (column, _) in header
+                .iter()
+                .zip(&row)
+                .skip(1)
+                .filter(|(_, meaning)| !meaning.is_empty() && !row[0].starts_with('-'))
+            {
+                let names = column.split('`').skip(1).step_by(2);
+                for name in names.map(|name| name.split(' ').next().unwrap_or_default()) {
+                    documented.entry(name.to_owned()).or_default().insert(row[0].clone());
+                }
+            }
+        }
+    }
+    documented
+}
+
+#[live_test]
+fn every_page_has_the_exit_codes_of_the_documents() {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in pages("manual-codes") {
+        let page = std::fs::read_to_string(&file).expect("a page");
+        let mut sections = page.split("\n.SH ").map(|section| section.trim_start_matches('"'));
+        let section = sections.find_map(|section| section.strip_prefix("EXIT STATUS")).expect("a section");
+        let codes = section.lines().filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
+        let name = file.file_stem().expect("a name").to_string_lossy().replace("allears-", "");
+        found.insert(name, codes.map(str::to_owned).collect());
+    }
+    assert_eq!(found, documented_codes());
 }
 
 #[live_test(Program("mandoc"), Program("groff"), Program("man"))]

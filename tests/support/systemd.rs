@@ -74,6 +74,11 @@ impl Systemd {
         started
     }
 
+    /// Returns its pid, as this pid namespace has it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Returns a launcher that runs a program in its namespaces.
     pub(crate) fn inside(&self) -> Vec<String> {
         ["nsenter", &format!("--target={}", self.pid), "--all"].map(str::to_owned).to_vec()

@@ -162,10 +162,10 @@ and services are started by other programs and are not included. A pass is made 
 100 ms. What is open for a shorter time can be missed, except that on Linux root also
 sees TCP listeners by events (--events). Nothing is ended.
 
-Exit status: that of the command, 128+N if signal N ended it, 127 if it is not found,
-126 if it cannot be executed. Without a command: 0 when you quit, or when standard
-output is closed, which is detected on the next pass, and on Windows on the next
-write; 2 invalid arguments; 3 the first pass failed.";
+Exit status: 0 when you quit, or when standard output is closed, which is detected on
+the next pass, and on Windows on the next write; 2 invalid arguments; 3 the first pass
+failed; 126 the command cannot be executed; 127 it is not found; 128+N signal N ended
+it. Every other code is that of the command.";
 
 pub(super) const DIFF: &str = "\
 Examples:
@@ -205,4 +205,4 @@ about reads only built-in tables: no socket, process or network. It lists the
 registry's assignments and common uses separately. They do not show what holds the
 port on this machine; allears PORT does.
 
-Exit status: 0 printed, 2 invalid arguments.";
+Exit status: 0 printed, 2 invalid arguments, 3 the answer could not be written.";
