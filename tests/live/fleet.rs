@@ -184,10 +184,10 @@ fn from_proc(pid: u32) -> BTreeSet<String> {
         }
         let text = fs::read_to_string(format!("/proc/{pid}/net/unix")).expect("a table");
         for fields in text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()) {
-            if let (Some(&own), Some(path)) = (fields.get(6), fields.get(7)) {
-                if own == inode {
-                    rows.insert(format!("{pid} 0 0 1  {fd} {inode} {path}"));
-                }
+            if let (Some(&own), Some(path)) = (fields.get(6), fields.get(7))
+                && own == inode
+            {
+                rows.insert(format!("{pid} 0 0 1  {fd} {inode} {path}"));
             }
         }
     }

@@ -65,9 +65,13 @@ Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"$ref
 
 
 def validators(schemas):
+    shared = {}
     for name, schema in schemas.items():
-        jsonschema.Draft202012Validator.check_schema(schema)
         definitions = schema.setdefault("$defs", {})
+        # Every definition is checked once, and not in every schema that has it.
+        new = {key: part for key, part in definitions.items() if key not in shared}
+        jsonschema.Draft202012Validator.check_schema({**schema, "$defs": new})
+        shared.update(new)
         # Definitions that add to others come last, when those are closed.
         for key, part in sorted(definitions.items(), key=lambda item: "$ref" in item[1] or "if" in item[1]):
             close(part, definitions, key)
