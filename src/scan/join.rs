@@ -13,6 +13,8 @@ use crate::os::{self, SocketHolder};
 /// thousand processes does not keep them twice.
 pub(super) struct Processes {
     facts: BTreeMap<u32, Process>,
+    /// Those that still run although no facts could be read.
+    undescribed: BTreeSet<u32>,
     uses: BTreeMap<u32, usize>,
 }
 
@@ -20,13 +22,14 @@ impl Processes {
     /// Counts how often each process is needed.
     pub(super) fn new<'a>(
         facts: BTreeMap<u32, Process>,
+        undescribed: BTreeSet<u32>,
         held: impl Iterator<Item = &'a Vec<SocketHolder>>,
     ) -> Processes {
         let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
         for held in held.flatten() {
             *uses.entry(held.process.pid()).or_default() += 1;
         }
-        Processes { facts, uses }
+        Processes { facts, undescribed, uses }
     }
 
     /// Returns the facts of a process. `None` if it exited before it was described.
@@ -50,7 +53,7 @@ pub(super) fn join(
     // Most sockets have one holder; a growing vector would allocate four.
     let holders = Vec::with_capacity(held.len());
     let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
-    let mut exited = false;
+    let (mut exited, mut undescribed) = (false, false);
     for held in held {
         match processes.take(held.process.pid()) {
             Some(process) => listener.holders.push(Holder {
@@ -58,8 +61,13 @@ pub(super) fn join(
                 descriptors: held.descriptors,
                 evidence: held.evidence,
             }),
+            None if processes.undescribed.contains(&held.process.pid()) => undescribed = true,
             None => exited = true,
         }
+    }
+    if undescribed && listener.unseen.is_none() {
+        let (help, candidates, kernel) = (None, Vec::new(), Vec::new());
+        listener.unseen = Some(Unseen { reason: UnseenReason::Unknown, help, candidates, kernel });
     }
     if exited && listener.holders.is_empty() && listener.unseen.is_none() {
         listener.unseen = Some(Unseen {

@@ -106,7 +106,8 @@ impl Scan<'_, '_> {
             }
             None => vec![None; rows.len()],
         };
-        let mut processes = Processes::new(facts.processes, search.held.iter().take(rows.len()));
+        let mut processes =
+            Processes::new(facts.processes, facts.undescribed, search.held.iter().take(rows.len()));
         let found = search.held.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
         let mut joined = Joined {
             listeners: Vec::with_capacity(rows.len()),

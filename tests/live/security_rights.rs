@@ -1,7 +1,7 @@
 //! Rights: what is given up before anything of other programs is shown or a runtime is asked, what is kept for the
 //! command that the user asked to run, and what an installation with capabilities shows to an ordinary user.
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 use crate::support::{
     Behavior, Cmd, FakeRuntime, Fixture, JsonOutput, NOBODY, copy_of, folder, holders, in_new_netns,

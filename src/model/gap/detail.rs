@@ -120,6 +120,8 @@ pub enum GapDetail {
     PathOfUnknownSocket(Text),
     /// Processes of other users: /proc is mounted with hidepid.
     HiddenProcesses,
+    /// Facts about processes that hold sockets and still run.
+    UndescribedProcesses,
     /// /proc shows another pid namespace than the one of this process.
     ForeignProc,
     /// Processes outside of this pid namespace.

@@ -21,11 +21,11 @@ pub(in crate::os) mod unsupported;
 pub(crate) use project::folder as project_folder;
 pub(crate) use sys::GivenFiles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::process_table::ProcessTable;
-use crate::model::{Gap, Process, ProcessId, Text};
+use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, ProcessId, Text};
 use crate::os::{threads, users};
 
 /// Processes whose descriptors were not read.
@@ -41,6 +41,8 @@ pub(crate) struct UnreadProcesses {
 #[derive(Debug, Default)]
 pub(crate) struct ProcessFacts {
     pub(crate) processes: BTreeMap<u32, Process>,
+    /// Those that still run although no facts could be read, as if all file descriptors were in use.
+    pub(crate) undescribed: BTreeSet<u32>,
     pub(crate) gaps: Vec<Gap>,
 }
 
@@ -64,10 +66,34 @@ pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ance
         processes
     });
     let processes = described.into_iter().flatten().collect();
-    let mut facts = ProcessFacts { processes, gaps: Vec::new() };
+    let mut facts = ProcessFacts { processes, ..ProcessFacts::default() };
+    facts.describe_again(&refs, ancestry);
     facts.gaps.extend(sys::shorten_commands(&mut facts.processes));
     facts.gaps.extend(project::find(&mut facts.processes));
     facts
+}
+
+impl ProcessFacts {
+    /// Reads once more what is missing of processes that have not ended: what failed may have passed, as the other
+    /// threads have closed their files.
+    fn describe_again(&mut self, refs: &[&sys::ProcessRef], ancestry: bool) {
+        let is_missing = |facts: &ProcessFacts, one: &sys::ProcessRef| {
+            !facts.processes.contains_key(&one.pid()) && !one.has_ended()
+        };
+        let missing: Vec<&sys::ProcessRef> =
+            refs.iter().copied().filter(|one| is_missing(self, one)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        self.processes.append(&mut verified(&missing, ancestry));
+        let missing = missing.iter().filter(|one| is_missing(self, one)).map(|one| one.pid());
+        self.undescribed = missing.collect();
+        if !self.undescribed.is_empty() {
+            let (what, reason) = (GapKind::Processes, GapReason::Error);
+            let detail = GapDetail::UndescribedProcesses;
+            self.gaps.push(Gap::new(what, reason, self.undescribed.len(), detail, None));
+        }
+    }
 }
 
 /// Returns the names of these processes by pid, without those that ended meanwhile.

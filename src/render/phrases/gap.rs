@@ -103,6 +103,13 @@ fn sentence(detail: &GapDetail, count: u64, f: &mut fmt::Formatter<'_>) -> fmt::
         GapDetail::HiddenProcesses => {
             write!(f, "processes of other users: /proc is mounted with hidepid")
         }
+        GapDetail::UndescribedProcesses => match one {
+            true => write!(f, "the facts about one process that holds a socket: its files could not be read"),
+            false => write!(
+                f,
+                "the facts about {count} processes that hold sockets: their files could not be read"
+            ),
+        },
         GapDetail::ForeignProc => f.write_str(FOREIGN_PIDS),
         GapDetail::OutsideProcesses => {
             write!(f, "processes outside of this pid namespace, if there are any")

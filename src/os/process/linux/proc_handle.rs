@@ -103,6 +103,22 @@ impl ProcHandle {
         }
     }
 
+    /// Returns whether the process has certainly ended: false also if that cannot be read.
+    pub(in crate::os) fn has_ended(&self) -> bool {
+        let is_end = |errno: i32| [Errno::NOENT, Errno::SRCH].contains(&Errno::from_raw_os_error(errno));
+        let opened = match &self.identity {
+            Identity::Handle(directory) => Ok(Arc::clone(directory)),
+            Identity::Start(_) => Directory::open(self.pid).map(Arc::new),
+        };
+        let stat = opened
+            .map_err(std::io::Error::from)
+            .and_then(|directory| procfs::read_at(&*directory, "stat", 4096));
+        match stat {
+            Ok(stat) => procfs::parse_stat(&stat).is_some_and(|stat| !self.is_same_process(&stat)),
+            Err(error) => error.raw_os_error().is_some_and(is_end),
+        }
+    }
+
     /// Returns the process's directory. `None` if it has ended, even if its pid was reused.
     pub(in crate::os) fn directory(&self) -> Option<Arc<Directory>> {
         match &self.identity {

@@ -39,6 +39,11 @@ impl ProcessRef {
         self.0.pid
     }
 
+    /// Returns whether the process has certainly ended.
+    pub(in crate::os) fn has_ended(&self) -> bool {
+        self.0.has_ended()
+    }
+
     /// Verifies that facts that were read by pid are this process's, and fills in what /proc/PID has. Returns false if
     /// the process has ended: the facts may be another process's then.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, conditions: &mut Conditions) -> bool {

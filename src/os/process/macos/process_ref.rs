@@ -21,6 +21,11 @@ impl ProcessRef {
         self.pid
     }
 
+    /// Returns true: facts that cannot be read are those of a process that has ended.
+    pub(in crate::os) fn has_ended(&self) -> bool {
+        true
+    }
+
     /// Verifies that these facts belong to this process, and that its pid was not reused.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, _conditions: &mut Conditions) -> bool {
         let Some(start) = self.start else { return true };

@@ -27,6 +27,11 @@ impl ProcessRef {
         self.pid
     }
 
+    /// Returns true: facts that cannot be read are those of a process that has ended.
+    pub(in crate::os) fn has_ended(&self) -> bool {
+        true
+    }
+
     /// Sets its start.
     pub(in crate::os) fn set_start(&mut self, life: Lifetime) {
         self.start = life.id_start();
