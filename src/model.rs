@@ -1,6 +1,7 @@
 //! The facts: sockets, processes, snapshots and gaps, the same types on every system. Depends on nothing else in the
 //! library.
 
+pub(crate) mod compact;
 pub(crate) mod end_signal;
 mod endpoint;
 pub(crate) mod error;

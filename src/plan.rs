@@ -15,6 +15,7 @@ pub(crate) use wrapper::{root, tree, wrappers};
 use crate::management;
 use crate::management::role::{Role, role};
 use crate::management::{Manager, ManagingProgram, Via};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{
     Candidate, Condition, EndSignal, Evidence, Holder, Listener, Process, ProcessId, Service, Socket, Text,
     UnseenReason,
@@ -194,7 +195,7 @@ impl Plan {
     fn add_tree(&mut self, facts: &PlanInputs<'_>, signal: EndSignal) {
         let holders: Vec<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
         let mut members: Vec<Step> = Vec::new();
-        let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect();
+        let mut known: BTreeSet<ProcessId> = holders.iter().copied().collect_set();
         let mut roots: BTreeSet<ProcessId> = BTreeSet::new();
         for id in &holders {
             let wrappers = wrappers(*id, facts.table, facts.known);
@@ -236,7 +237,7 @@ impl Plan {
 
     /// Adds the notes.
     fn note(&mut self, facts: &PlanInputs<'_>, request: PlanRequest) {
-        let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect();
+        let ended: BTreeSet<ProcessId> = self.steps.iter().map(|step| step.process.id).collect_set();
         let steps = self.steps.clone();
         for step in &steps {
             let process = &step.process;

@@ -8,6 +8,7 @@ mod own_programs;
 
 use std::collections::BTreeMap;
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{
     Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Snapshot, Socket, State, Text,
 };
@@ -53,7 +54,7 @@ impl Selection {
     /// Returns the paths of Unix sockets among the targets, sorted.
     pub(crate) fn unix_paths(&self) -> Vec<Text> {
         let mut paths: Vec<Text> = self.targets.iter().filter_map(Target::path).map(Text::from).collect();
-        paths.sort();
+        paths.compact_sort_by(Ord::cmp);
         paths.dedup();
         paths
     }

@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindRefusalKind, BindTarget};
+use crate::model::compact::CompactSort as _;
 use crate::model::{ErrorName, Protocol};
 use crate::os;
 
@@ -74,7 +75,7 @@ pub(crate) fn refusal(target: &BindTarget) -> Option<BindRefusal> {
         .filter(|attempt| !has_family || !attempt.lacks_family())
         .filter_map(|attempt| attempt.refused.as_ref())
         .collect();
-    refusals.sort_by_key(|refusal| refusal.kind != BindRefusalKind::InUse);
+    refusals.compact_sort_by_key(|refusal| refusal.kind != BindRefusalKind::InUse);
     refusals.first().map(|refusal| (*refusal).clone())
 }
 

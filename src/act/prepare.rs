@@ -16,6 +16,7 @@ use crate::enrich::program_labels;
 use crate::management::EngineUser;
 use crate::model::Selection;
 use crate::model::Target;
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::process_table::ProcessTable;
 use crate::model::{Error, ErrorKind, Listener, Process, ProcessId, Protocol, Socket, UnseenReason};
 use crate::os::{self, KillHandle};
@@ -101,7 +102,7 @@ pub(crate) fn prepare(
                 let sockets = port.sockets.iter().filter(|listener| has_no_holder(listener));
                 sockets.map(|listener| listener.socket.inode).collect()
             };
-            let now: BTreeSet<Option<u64>> = found.iter().flat_map(without).collect();
+            let now: BTreeSet<Option<u64>> = found.iter().flat_map(without).collect_set();
             // A socket whose holder ended during the scan looks like one whose holder is not visible. A second scan tells
             // them apart: the first is gone by then.
             let same =
@@ -112,7 +113,7 @@ pub(crate) fn prepare(
             unseen = now;
         }
         let single = target.single_port().is_some();
-        let known: BTreeSet<BindTarget> = ports.iter().map(|(port, _)| port.target.clone()).collect();
+        let known: BTreeSet<BindTarget> = ports.iter().map(|(port, _)| port.target.clone()).collect_set();
         ports.extend(
             found.into_iter().filter(|port| !known.contains(&port.target)).map(|port| (port, single)),
         );
@@ -168,7 +169,7 @@ impl SharedFacts {
             .flat_map(|port| &port.sockets)
             .flat_map(|listener| listener.holders.iter().map(move |holder| (&holder.process, listener)))
             .collect();
-        holders.sort_by_key(|(process, _)| process.id);
+        holders.compact_sort_by_key(|(process, _)| process.id);
         holders.dedup_by_key(|(process, _)| process.id);
         let table = os::process_table().map_err(|error| {
             Error::new(ErrorKind::Processes, "cannot list the processes of this machine").because(error)
@@ -302,7 +303,7 @@ fn other_sockets(processes: &[&Process]) -> Result<BTreeMap<u32, Vec<Socket>>, E
         }
     }
     for sockets in of.values_mut() {
-        sockets.sort_by(Socket::order);
+        sockets.compact_sort_by(Socket::order);
     }
     Ok(of)
 }
@@ -313,13 +314,13 @@ fn relatives(holders: &[&Process], table: &ProcessTable, lineage: &[u32]) -> BTr
         let pid = process.id.pid;
         table.ancestors(pid).into_iter().chain(table.descendants(pid))
     });
-    let ids: BTreeSet<ProcessId> = relatives.map(|entry| entry.id).collect();
+    let ids: BTreeSet<ProcessId> = relatives.map(|entry| entry.id).collect_set();
     let mut known = program_labels::describe(&ids.iter().copied().collect::<Vec<_>>());
     // Workers of one server have one tree.
     let roots: BTreeSet<ProcessId> =
-        holders.iter().map(|process| root(process.id, table, &known, lineage)).collect();
+        holders.iter().map(|process| root(process.id, table, &known, lineage)).collect_set();
     let members = roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id);
-    let more: BTreeSet<ProcessId> = members.filter(|id| !ids.contains(id)).collect();
+    let more: BTreeSet<ProcessId> = members.filter(|id| !ids.contains(id)).collect_set();
     known.extend(program_labels::describe(&more.into_iter().collect::<Vec<_>>()));
     known
 }
@@ -332,10 +333,10 @@ fn open_handles(
     lineage: &[u32],
     request: PlanRequest,
 ) -> (Handles, BTreeMap<ProcessId, Access>) {
-    let mut ids: BTreeSet<ProcessId> = holders.iter().map(|process| process.id).collect();
+    let mut ids: BTreeSet<ProcessId> = holders.iter().map(|process| process.id).collect_set();
     if request.tree {
         let roots: BTreeSet<ProcessId> =
-            holders.iter().map(|process| root(process.id, table, known, lineage)).collect();
+            holders.iter().map(|process| root(process.id, table, known, lineage)).collect_set();
         ids.extend(roots.iter().flat_map(|root| tree(*root, table)).map(|entry| entry.id));
     }
     let mut handles = BTreeMap::new();

@@ -17,6 +17,7 @@ use super::forwarding::forwarding;
 use super::hindrance::hindrance;
 use super::prepare::Prepared;
 use crate::bind_attempt::{BindRefusal, BindRefusalKind, BindTarget};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, Gap, Listener, ProcessId, Text};
 use crate::os::{EndSignal, Row};
 use crate::plan::{Action, Forwarding, Plan, Restart, Step, StepReason};
@@ -262,7 +263,7 @@ fn watch(prepared: &Prepared, until: Instant) -> Result<PortState, Error> {
 /// Returns whether every holder in the plan has ended, and only new sockets have the port.
 fn replaced(prepared: &Prepared, state: &PortState) -> bool {
     let plan = &prepared.plan;
-    let known: BTreeSet<u64> = plan.sockets.iter().filter_map(|listener| listener.socket.inode).collect();
+    let known: BTreeSet<u64> = plan.sockets.iter().filter_map(|listener| listener.socket.inode).collect_set();
     let new = |row: &Row| row.socket.inode.is_some_and(|inode| !known.contains(&inode));
     let mut holders = plan.steps.iter().filter(|step| matches!(step.reason, StepReason::Holder(_)));
     !state.rows.is_empty()

@@ -9,6 +9,7 @@ use crate::management::restart::{
     stop_for_port,
 };
 use crate::management::{Manager, ManagingProgram};
+use crate::model::compact::CompactCollect as _;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Listener, Process, ProcessId, Service, ServiceManager, ServiceScope, Text};
 use crate::os::{self, AfterSignal, EndSignal, RestartPolicy};
@@ -35,7 +36,7 @@ pub(super) fn supervision(
     signal: EndSignal,
 ) -> Supervision {
     let mut found = Supervision::default();
-    let pids: BTreeSet<u32> = holders.iter().map(|(process, _)| process.id.pid).collect();
+    let pids: BTreeSet<u32> = holders.iter().map(|(process, _)| process.id.pid).collect_set();
     let mut policies = Policies::default();
     for (process, listener) in holders {
         let pid = process.id.pid;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::watch::occurrence::{Occurrence, Refusal};
 use super::watch::tracker::{EventTracker, ListedSocket, Pass, concerns};
 use crate::compare::{Change, ChangeKind, Difference, changes};
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::process_table::ProcessEntry;
 use crate::model::{
     Error, ErrorKind, Evidence, Gap, GapKind, Listener, ProcessId, Protocol, Selection, Snapshot,
@@ -198,7 +199,7 @@ impl CommandWatch {
         let caller = |event: &SocketEvent| event.process.as_ref().map(|process| process.id);
         batch.events.retain(|event| event.process.is_some() && concerns(selection, event));
         let opening = batch.events.iter().filter(|event| event.kind.opens());
-        let callers: BTreeSet<ProcessId> = opening.filter_map(caller).collect();
+        let callers: BTreeSet<ProcessId> = opening.filter_map(caller).collect_set();
         self.descendants.assign(&callers);
         let own = |event: &SocketEvent| caller(event).and_then(|id| self.descendants.has(id));
         for event in batch.events.iter().filter(|event| event.kind.opens() && own(event).is_none()) {
@@ -310,7 +311,7 @@ impl CommandWatch {
         self.table_passes = FULL_SCAN_EVERY;
         let last = self.poll();
         self.record.running = self.descendants.running().ok();
-        self.record.sockets.sort_by_key(|socket| socket.opened);
+        self.record.sockets.compact_sort_by_key(|socket| socket.opened);
         (last, self.last, self.record)
     }
 

@@ -7,6 +7,7 @@ use super::{engine_users, forwarding, orphans, udp_join};
 use crate::bind_attempt::{Attempt, BindRefusalKind, BindTarget};
 use crate::enrich::containers::{ContainerLookup, Runtimes};
 use crate::model::Target;
+use crate::model::compact::CompactSort as _;
 use crate::model::{
     Connection, Error, ErrorKind, Gap, GapKind, GapReason, Holder, Listener, Protocol, Socket, State,
 };
@@ -226,7 +227,7 @@ fn relevant(bind_target: &BindTarget, rows: Vec<Row>) -> Vec<Row> {
         if others.iter().any(|row| bind_target.overlaps(&row.socket)) {
             others.retain(|row| bind_target.overlaps(&row.socket));
         }
-        others.sort_by(|a, b| a.socket.order(&b.socket));
+        others.compact_sort_by(|a, b| a.socket.order(&b.socket));
         others.truncate(MOST_CONNECTIONS);
         wanted.extend(others);
     }
@@ -240,7 +241,7 @@ pub(super) fn clients(bind_target: &BindTarget) -> Result<Vec<Connection>, Error
     let connections = snapshot.listeners.into_iter().filter_map(|listener| listener.connections);
     let mut clients: Vec<Connection> = connections.flatten().collect();
     // Listeners that share an address and port all list a connection that one of them accepted.
-    clients.sort_by_key(|client| (client.peer, client.state));
+    clients.compact_sort_by_key(|client| (client.peer, client.state));
     clients.dedup();
     Ok(clients)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::role::{Role, role};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Holder, Listener};
 
 /// The most generations of holders that are followed up to their master.
@@ -22,7 +23,7 @@ impl Listener {
             return Some(first);
         }
         let parents: BTreeMap<u32, Option<u32>> =
-            self.holders.iter().map(|holder| (holder.process.id.pid, parent(holder))).collect();
+            self.holders.iter().map(|holder| (holder.process.id.pid, parent(holder))).collect_map();
         let mut below: BTreeMap<u32, usize> = BTreeMap::new();
         for pid in parents.keys() {
             let mut top = *pid;

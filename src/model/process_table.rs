@@ -1,6 +1,7 @@
 //! The processes of a machine at one moment, as far as every user may read them: who is whose parent, and which belong to
 //! one session or process group. Pure: `os` fills it.
 
+use crate::model::compact::CompactCollect as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Condition, ProcessId, Text};
@@ -34,7 +35,7 @@ pub(crate) struct ProcessTable {
 impl FromIterator<ProcessEntry> for ProcessTable {
     fn from_iter<I: IntoIterator<Item = ProcessEntry>>(entries: I) -> Self {
         let entries: BTreeMap<u32, ProcessEntry> =
-            entries.into_iter().map(|entry| (entry.id.pid, entry)).collect();
+            entries.into_iter().map(|entry| (entry.id.pid, entry)).collect_map();
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for entry in entries.values() {
             // A "parent" that began after its child is another process with that pid.

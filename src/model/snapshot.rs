@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::names::names;
 use super::{Candidate, Container, Gap, Holder, Note, Service, Socket, Sources, State, System, Text, Unseen};
 use crate::model::Selection;
+use crate::model::compact::CompactSort as _;
 
 /// Listeners, holders and gaps of one moment on one machine.
 ///
@@ -322,7 +323,7 @@ impl Snapshot {
     /// Sorts listeners, their holders, and the descriptors of each holder.
     pub(crate) fn sort_listeners(listeners: &mut [Listener]) {
         for listener in listeners.iter_mut() {
-            listener.holders.sort_by_key(|holder| holder.process.id);
+            listener.holders.compact_sort_by_key(|holder| holder.process.id);
             for holder in &mut listener.holders {
                 holder.descriptors.sort_unstable();
                 holder.descriptors.dedup();

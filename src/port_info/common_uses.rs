@@ -4,12 +4,13 @@ use super::registry::bit;
 use super::tables::{USES, UseRow};
 use super::{CommonUse, PROTOCOLS, UseStatus};
 use crate::model::System;
+use crate::model::compact::CompactSort as _;
 
 /// Returns the uses of a port, the best documented first, and among equals a single port before a range.
 pub(super) fn uses(port: u16) -> Vec<CommonUse> {
     let rows = USES.iter().take_while(|row| row.first <= port).filter(|row| row.last >= port);
     let mut uses: Vec<CommonUse> = rows.flat_map(uses_in_row).collect();
-    uses.sort_by_key(|one| (one.status, one.ports.end() - one.ports.start()));
+    uses.compact_sort_by_key(|one| (one.status, one.ports.end() - one.ports.start()));
     uses
 }
 

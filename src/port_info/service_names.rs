@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use super::common_uses;
 use super::{CommonUse, registry};
 use crate::model::Protocol;
+use crate::model::compact::CompactSort as _;
 
 /// One port of a service name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(crate) fn nearest(name: &str) -> Vec<Similar> {
         return Vec::new();
     }
     let mut tools = common_uses::by_tool(&name);
-    tools.sort_by_key(|one| (one.status, *one.ports.start()));
+    tools.compact_sort_by_key(|one| (one.status, *one.ports.start()));
     if !tools.is_empty() {
         return tools.into_iter().take(MOST).map(Similar::Tool).collect();
     }

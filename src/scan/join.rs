@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::model::Target;
+use crate::model::compact::CompactCollect as _;
 use crate::model::{
     Candidate, Connection, Help, Holder, Listener, Process, Protocol, Socket, Unseen, UnseenReason,
 };
@@ -116,7 +117,7 @@ impl ConnectionIndex {
             }
         }
         // The socket at the other end has the two addresses swapped.
-        let ends: BTreeSet<Ends> = servers.iter().filter_map(|(_, server)| ends(server)).collect();
+        let ends: BTreeSet<Ends> = servers.iter().filter_map(|(_, server)| ends(server)).collect_set();
         let is_client =
             |row: &os::Row| ends_of_opposite(&row.socket).is_some_and(|opposite| ends.contains(&opposite));
         let clients = others.into_iter().filter(is_client).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Hindrance, Localhost, SharedBy, SharedListeners};
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
 use crate::management::EngineUser;
+use crate::model::compact::CompactSort as _;
 use crate::model::{Connection, Gap, Listener, ProbeOutcome, Protocol, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, LocalAddress, Policies, TcpTimer};
 use crate::port_sharing::{PreferenceRule, Recipients, ShareOption, answering};
@@ -157,7 +158,7 @@ impl Observation {
             self.in_order.iter().position(|one| *one == inode)
         };
         let in_order = listeners.iter().all(|listener| place(listener).is_some());
-        listeners.sort_by_key(place);
+        listeners.compact_sort_by_key(place);
         let sockets: Vec<&Socket> = listeners.iter().map(|listener| &listener.socket).collect();
         let found = answering(&self.os, &target, &sockets, self.sharing(), in_order)?;
         let those = |places: &[usize]| places.iter().filter_map(|at| listeners.get(*at).copied()).collect();

@@ -8,6 +8,7 @@ use super::tables::Tables;
 use crate::act::bind;
 use crate::act::hindrance::hindrance;
 use crate::bind_attempt::{Attempt, BindRefusal, BindRefusalKind, BindTarget};
+use crate::model::compact::CompactSort as _;
 use crate::model::{Error, ErrorKind, Socket, State};
 use crate::os::{self, Row};
 use crate::scan::port_sockets;
@@ -90,7 +91,7 @@ impl<'a> Bindable<'a> {
     fn attempt(&mut self, rows: &[&Row]) -> Result<WaitState, Error> {
         let mut sockets: Vec<Socket> =
             rows.iter().map(|row| Socket { queue: None, ..row.socket.clone() }).collect();
-        sockets.sort_by(|a, b| a.order(b).then_with(|| a.inode.cmp(&b.inode)));
+        sockets.compact_sort_by(|a, b| a.order(b).then_with(|| a.inode.cmp(&b.inode)));
         if let Some((known, when, refused)) = &self.last_refused
             && *known == sockets
             && when.elapsed() < BETWEEN_ATTEMPTS

@@ -11,6 +11,7 @@ use super::pass::WaitAttempt;
 use crate::act::{bind, probe};
 use crate::bind_attempt::BindTarget;
 use crate::model::Exposure;
+use crate::model::compact::CompactCollect as _;
 use crate::os::{self, LocalAddress, Row, threads};
 
 /// How long one attempt takes at most, unless less is left of the timeout.
@@ -130,7 +131,7 @@ pub(super) fn addresses(target: &BindTarget, listeners: &[Row], own: &mut OwnAdd
             let of_listeners = listeners.iter().filter_map(|row| probe::probe_address(&row.socket));
             // A socket can be bound to an address that is not this machine's (IP_FREEBIND).
             let mut found: BTreeSet<SocketAddr> =
-                of_listeners.filter(|address| own.contains(address.ip())).collect();
+                of_listeners.filter(|address| own.contains(address.ip())).collect_set();
             if listeners.is_empty() {
                 found.extend(probe::loopback(None).into_iter().map(with_port));
             } else if found.iter().any(|address| address.ip() == IpAddr::V6(Ipv6Addr::LOCALHOST))

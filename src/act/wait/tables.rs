@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::targets::WaitTarget;
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, Protocol, Selection, Target};
 use crate::os::{Row, SocketTable};
 use crate::scan::{Query, port_sockets};
@@ -37,9 +38,9 @@ impl Tables {
         let ports: BTreeSet<(Protocol, u16)> = targets
             .filter_map(|target| target.port.as_ref())
             .map(|port| (port.protocol, port.port))
-            .collect();
-        let protocols: BTreeSet<Protocol> = ports.iter().map(|(protocol, _)| *protocol).collect();
-        let numbers: BTreeSet<u16> = ports.iter().map(|(_, port)| *port).collect();
+            .collect_set();
+        let protocols: BTreeSet<Protocol> = ports.iter().map(|(protocol, _)| *protocol).collect_set();
+        let numbers: BTreeSet<u16> = ports.iter().map(|(_, port)| *port).collect_set();
         Tables {
             protocols: protocols.into_iter().collect(),
             port: numbers.first().copied().filter(|_| numbers.len() == 1),

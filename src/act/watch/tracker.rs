@@ -11,6 +11,7 @@ use super::occurrence::{BriefListener, Occurrence, Refusal};
 use crate::bind_attempt::BindTarget;
 use crate::compare::{Change, ChangeKind};
 use crate::enrich::program_labels;
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{
     Candidate, Endpoint, ErrorName, Evidence, Gap, GapDetail, GapKind, GapReason, Holder, Listener, Process,
     ProcessId, Protocol, Selection, Snapshot, Socket, State, Text, Unseen, UnseenReason,
@@ -243,7 +244,7 @@ impl EventTracker {
         let (brief, filtered) = of_processes(brief, selection, last, Occurrence::listener);
         gaps.extend(filtered);
         let mut all: Vec<Occurrence> = brief.into_iter().chain(refused).collect();
-        all.sort_by_key(|occurrence| match occurrence {
+        all.compact_sort_by_key(|occurrence| match occurrence {
             Occurrence::Brief(brief) => brief.closed,
             Occurrence::Refused(refusal) => refusal.at,
         });
@@ -333,7 +334,7 @@ fn describe<'a>(
     ids.dedup();
     ids.truncate(DESCRIBED);
     let found = if ancestry { os::describe_with_ancestors(&ids) } else { program_labels::describe(&ids) };
-    found.into_values().map(|process| (process.id, process)).collect()
+    found.into_values().map(|process| (process.id, process)).collect_map()
 }
 
 /// Returns what passes the filters by process, and the gaps for what may pass.

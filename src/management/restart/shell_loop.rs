@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::parent_role::ParentRole;
 use super::program::Program;
 use super::{Certainty, RestarterKind, RestartingProcess, Sources};
+use crate::model::compact::CompactCollect as _;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Process, ProcessId, Text};
 use crate::os::parse::shell_code::{file_name, loop_bodies, opens_command, pause, sleep_argument, words};
@@ -97,7 +98,7 @@ fn loop_that_starts(code: &[u8], names: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
             [name, open, close] if open == b"(" && close == b")" && last > Some(at) => Some(name.as_slice()),
             _ => None,
         })
-        .collect();
+        .collect_set();
     // Whether a body names the program, starts what a variable holds, or calls a function that names it.
     let starts = |body: &[Vec<u8>]| {
         body.iter().enumerate().any(|(at, word)| {

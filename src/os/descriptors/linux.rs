@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, ErrorKind};
 use crate::os::parse::linux::proc_fd::{number, socket_inode};
 use crate::os::process::sys::proc_handle::ProcHandle;
@@ -238,7 +239,7 @@ impl Walk {
 
     /// Returns those of these inode numbers (ascending) that no process was found to hold, ascending.
     pub(in crate::os) fn missing(&self, wanted: &[u64]) -> Vec<u64> {
-        let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect();
+        let found: BTreeSet<u64> = self.found.iter().map(|found| found.inode).collect_set();
         wanted.iter().copied().filter(|inode| !found.contains(inode)).collect()
     }
 

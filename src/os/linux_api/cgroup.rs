@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 
+use crate::model::compact::CompactCollect as _;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::cgroup_file::{parse_members, unified};
 use crate::os::parse::linux::cgroup_mounts::{Mount, cgroup2_mounts};
@@ -72,7 +73,7 @@ pub(in crate::os) fn own() -> Option<OwnedFd> {
 }
 
 fn find(mount: &Mount, root: &OwnedFd, ids: &[u64]) -> BTreeMap<u64, Cgroup> {
-    let mut wanted: BTreeSet<u64> = ids.iter().copied().collect();
+    let mut wanted: BTreeSet<u64> = ids.iter().copied().collect_set();
     let mut found = BTreeMap::new();
     // If the mount shows a part of the tree, the cgroups above that part belong to the path. Ancestors of this
     // process's cgroup namespace are written `/..` there, as in /proc/PID/cgroup.

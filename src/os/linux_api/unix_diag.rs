@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::netlink::NetlinkError;
 use super::sock_diag;
+use crate::model::compact::CompactCollect as _;
 use crate::os::parse::linux::unix_diag::{
     AF_UNIX, LISTEN, SHOW_ICONS, SHOW_NAME, SHOW_PEER, SHOW_RQLEN, SHOW_UID, SHOW_VFS, parse,
 };
@@ -29,7 +30,7 @@ pub(in crate::os) fn pending() -> Result<Vec<u64>, NetlinkError> {
 pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, NetlinkError> {
     let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
     let uids: BTreeMap<u64, u32> =
-        entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect();
+        entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect_map();
     let sender = |entry: &UnixDiagEntry| {
         let uid = |inode: &u64| uids.get(inode).copied();
         let uids = entry.uid.into_iter().chain(entry.peers.iter().filter_map(uid)).collect();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::Text;
+use crate::model::compact::CompactCollect as _;
 
 /// Returns the labels of the running jobs by pid. Applications that their user opened have generated labels, which are
 /// left out.
@@ -15,7 +16,7 @@ pub(in crate::os) fn labels(text: &[u8]) -> BTreeMap<u32, Text> {
         let made_up = label.is_empty() || label.starts_with(b"application.") || label.starts_with(b"0x");
         (!made_up).then(|| (pid, label.into()))
     };
-    text.split(|byte| *byte == b'\n').filter_map(line).collect()
+    text.split(|byte| *byte == b'\n').filter_map(line).collect_map()
 }
 
 #[cfg(test)]

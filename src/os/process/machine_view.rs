@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{FileChange, Process, ProcessId, Text};
 
 /// Returns a regular file's content, if it is not longer than `limit`.
@@ -24,7 +25,7 @@ pub(in crate::os) fn folder(_viewer: ProcessId, path: &Text) -> Option<Vec<Text>
     let names: Result<Vec<Text>, _> =
         entries.map(|entry| entry.map(|entry| Text::from(entry.file_name().as_os_str()))).collect();
     let mut names = names.ok()?;
-    names.sort();
+    names.compact_sort_by(Ord::cmp);
     Some(names)
 }
 

@@ -24,6 +24,7 @@ pub(crate) use sys::GivenFiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::model::compact::CompactCollect as _;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, ProcessId, Text};
 use crate::os::{threads, users};
@@ -99,9 +100,9 @@ impl ProcessFacts {
 /// Returns the names of these processes by pid, without those that ended meanwhile.
 #[cfg(feature = "cli")]
 pub(crate) fn names<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>) -> BTreeMap<u32, Text> {
-    let refs: BTreeMap<u32, &sys::ProcessRef> = refs.map(|process| (process.pid(), process)).collect();
+    let refs: BTreeMap<u32, &sys::ProcessRef> = refs.map(|process| (process.pid(), process)).collect_map();
     let refs: Vec<&sys::ProcessRef> = refs.into_values().collect();
-    verified(&refs, false).into_iter().map(|(pid, process)| (pid, process.name)).collect()
+    verified(&refs, false).into_iter().map(|(pid, process)| (pid, process.name)).collect_map()
 }
 
 /// The most ancestors that are followed; a longer chain is an error in what the system reports.

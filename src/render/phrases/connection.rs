@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::process::candidate;
+use crate::model::compact::CompactSort as _;
 use crate::model::{Candidate, Connection, State};
 
 /// Returns the other end of a connection: `127.0.0.1:50000 established, curl (pid 99)`.
@@ -36,7 +37,7 @@ pub(crate) fn clients(connections: &[&Connection]) -> Vec<String> {
         }
     }
     let mut clients: Vec<Client<'_>> = by_client.into_values().collect();
-    clients.sort_by_key(|client| std::cmp::Reverse(client.count));
+    clients.compact_sort_by_key(|client| std::cmp::Reverse(client.count));
     clients.iter().map(Client::phrase).collect()
 }
 

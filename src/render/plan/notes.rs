@@ -3,6 +3,7 @@
 use super::{forwarding_unknown, halted, listing, manager_phrase, restarts, via_word};
 use crate::bind_attempt::BindTarget;
 use crate::management::Manager;
+use crate::model::compact::CompactSort as _;
 use crate::model::{Candidate, Connection, Socket, Text};
 use crate::plan::{LONGEST_LIST, PlanNote};
 use crate::render::phrases;
@@ -118,7 +119,7 @@ fn clients(connections: &[Connection]) -> String {
     let count = connections.len();
     let mut named: Vec<Candidate> =
         connections.iter().flat_map(|connection| connection.clients.iter().cloned()).collect();
-    named.sort_by_key(|client| client.pid);
+    named.compact_sort_by_key(|client| client.pid);
     named.dedup_by_key(|client| client.pid);
     let connections =
         if count == 1 { "1 connection is".to_owned() } else { format!("{count} connections are") };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{Listener, Process, ProcessId};
 use crate::render::phrases;
 
@@ -25,7 +26,7 @@ impl<'a> EqualSockets<'a> {
         if !ids(&self.listener).eq(ids(other)) {
             let holders = &mut self.listener.to_mut().holders;
             holders.extend(other.holders.iter().cloned());
-            holders.sort_by_key(|holder| holder.process.id);
+            holders.compact_sort_by_key(|holder| holder.process.id);
             holders.dedup_by_key(|holder| holder.process.id);
         }
     }

@@ -7,6 +7,7 @@ use super::super::{
 };
 use super::{Explanation, add_once, forwarded_from_outside};
 use crate::bind_attempt::{BindOptions, BindRefusalKind};
+use crate::model::compact::CompactSort as _;
 use crate::model::{Family, Listener, ProbeOutcome, Process, Protocol, State, System};
 use crate::os::LocalAddress;
 use crate::port_sharing::PreferenceRule;
@@ -211,7 +212,7 @@ fn nearest(target: IpAddr, local: &[LocalAddress]) -> Vec<&LocalAddress> {
     };
     let mut same: Vec<&LocalAddress> =
         local.iter().filter(|local| local.address.is_ipv4() == target.is_ipv4()).collect();
-    same.sort_by_key(|local| {
+    same.compact_sort_by_key(|local| {
         let common = (bits(local.address) ^ bits(target)).leading_zeros();
         (local.address.is_loopback() != target.is_loopback(), std::cmp::Reverse(common), local.address)
     });

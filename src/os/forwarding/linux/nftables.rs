@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use rustix::net::netlink;
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{ForwardingRules, Protocol, Text, UnreadRules};
 use crate::os::linux_api::netlink::{NetlinkError, dump};
 use crate::os::parse::linux::kernel_lists;
@@ -87,7 +88,7 @@ fn read() -> Result<Option<Chains>, NetlinkError> {
         return Ok(None);
     }
     let mut tables: Vec<(u8, Vec<u8>)> = bases.iter().map(|base| (base.family, base.table.clone())).collect();
-    tables.sort();
+    tables.compact_sort_by(Ord::cmp);
     tables.dedup();
     let mut chains = Chains { bases, rules: BTreeMap::new(), is_cut: false };
     for (family, table) in tables {

@@ -10,6 +10,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
@@ -164,7 +165,7 @@ impl<'a> CandidateRanking<'a> {
 /// the same sockets.
 fn without_workers<'a>(processes: &[&'a UnreadableProcess]) -> Vec<&'a UnreadableProcess> {
     let names: BTreeSet<(u32, &[u8])> =
-        processes.iter().map(|refused| (refused.pid, refused.comm.as_slice())).collect();
+        processes.iter().map(|refused| (refused.pid, refused.comm.as_slice())).collect_set();
     let is_worker =
         |refused: &&&UnreadableProcess| names.contains(&(refused.parent, refused.comm.as_slice()));
     processes.iter().filter(|refused| !is_worker(refused)).copied().collect()

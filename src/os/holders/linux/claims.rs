@@ -9,6 +9,7 @@ pub(in crate::os) mod services;
 
 use std::collections::BTreeSet;
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{Endpoint, KernelSocket, Protocol, Socket};
 use crate::os::linux_api::netlink::dump;
 use crate::os::parse::linux::kernel_sockets::link_message::{Link, parse_link};
@@ -50,7 +51,7 @@ impl KernelSocketReports {
             kernel
         };
         let mut kernel: Vec<KernelSocket> = matching.map(named).collect();
-        kernel.sort();
+        kernel.compact_sort_by(Ord::cmp);
         kernel.dedup();
         kernel
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::candidate;
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Candidate, Evidence};
 use crate::os::Row;
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
@@ -65,7 +66,7 @@ pub(in crate::os) fn receivers(
     let mut sockets: Vec<u64> = waiting.iter().map(|(inode, ..)| *inode).collect();
     sockets.sort_unstable();
     let senders: BTreeMap<u64, Sender> =
-        unix_diag::senders(&sockets).unwrap_or_default().into_iter().collect();
+        unix_diag::senders(&sockets).unwrap_or_default().into_iter().collect_map();
     let mut ends: Vec<u64> = senders.values().flat_map(|sender| sender.sockets.iter().copied()).collect();
     ends.sort_unstable();
     let ends = if ends.is_empty() { None } else { search(&ends) }.unwrap_or_default().found;
@@ -102,7 +103,7 @@ pub(in crate::os) fn in_flight(sockets: usize, receivers: &[&Receiver]) -> Optio
     }
     // Several processes may share the socket that they wait in.
     let waiting: BTreeMap<u64, u64> =
-        receivers.iter().map(|receiver| (receiver.socket, receiver.descriptors)).collect();
+        receivers.iter().map(|receiver| (receiver.socket, receiver.descriptors)).collect_map();
     let enough = u64::try_from(sockets).is_ok_and(|sockets| sockets <= waiting.values().sum());
     Some(if enough { InFlight::All } else { InFlight::Some })
 }

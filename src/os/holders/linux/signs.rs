@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use super::candidates::candidate;
 use super::mappings::{Mappings, mappings};
 use super::waiting_threads::waiting;
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Candidate, Evidence, Family, Protocol, State, WaitingCall};
 use crate::os::Row;
 use crate::os::descriptors::sys::{in_parallel, processes};
@@ -95,7 +96,7 @@ pub(in crate::os) fn read_signs(rings: &[OpaqueRing]) -> Signs {
         }
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.signs.sort_by_key(|sign| (sign.process.pid, sign.strength, sign.evidence));
+    found.signs.compact_sort_by_key(|sign| (sign.process.pid, sign.strength, sign.evidence));
     found
 }
 
@@ -103,7 +104,7 @@ pub(in crate::os) fn read_signs(rings: &[OpaqueRing]) -> Signs {
 fn listening() -> BTreeSet<u64> {
     let internet = [Family::Ipv4, Family::Ipv6].map(|family| InetTable { protocol: Protocol::Tcp, family });
     let mut listening: BTreeSet<u64> =
-        internet.into_iter().filter_map(|table| table::inodes(table, true)).flatten().collect();
+        internet.into_iter().filter_map(|table| table::inodes(table, true)).flatten().collect_set();
     let unix = unix_diag::sockets(false).unwrap_or_default();
     listening.extend(unix.iter().map(|entry| entry.inode));
     listening
@@ -228,7 +229,7 @@ impl Signs {
             let any_of_user = chosen.iter().any(|sign| is_strong(sign) && of_user(sign));
             chosen.retain(|sign| of_user(sign) || (is_strong(sign) && !any_of_user));
         }
-        chosen.sort_by_key(|sign| (sign.strength, sign.evidence, sign.process.pid));
+        chosen.compact_sort_by_key(|sign| (sign.strength, sign.evidence, sign.process.pid));
         let mut named: BTreeSet<u32> = BTreeSet::new();
         chosen.retain(|sign| named.insert(sign.process.pid));
         let named =

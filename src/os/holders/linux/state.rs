@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::claims::KernelSocketReports;
 use super::signs::OpaqueRing;
 use super::visibility::Visibility;
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, Evidence, HolderMethod, Protocol};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
 use crate::os::linux_api::cgroup_owner::belongs_to;
@@ -92,7 +93,7 @@ impl<'a> HolderSearchState<'a> {
     /// Returns the protocols whose kernel sockets are of interest: those of this network namespace.
     pub(in crate::os) fn protocols(&self) -> BTreeSet<Protocol> {
         let here = self.rows.iter().filter(|row| row.socket.namespace.is_none());
-        here.map(|row| row.socket.protocol).collect()
+        here.map(|row| row.socket.protocol).collect_set()
     }
 
     /// Returns the holders of each row, and the explanation of those that have none.

@@ -12,6 +12,7 @@ use super::claims;
 use super::claims::KernelSocketReports;
 use super::in_flight::{InFlight, Receiver, in_flight};
 use super::signs::{Signs, Suspects};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
     Socket, Text, Unseen, UnseenReason,
@@ -109,8 +110,9 @@ impl Visibility {
                 socket.namespace.is_some() || address.is_some_and(|address| address.is_unspecified())
             })
             .collect();
-        let wanted: BTreeSet<Option<Text>> = sockets.iter().map(|socket| socket.namespace.clone()).collect();
-        let protocols: BTreeSet<Protocol> = sockets.iter().map(|socket| socket.protocol).collect();
+        let wanted: BTreeSet<Option<Text>> =
+            sockets.iter().map(|socket| socket.namespace.clone()).collect_set();
+        let protocols: BTreeSet<Protocol> = sockets.iter().map(|socket| socket.protocol).collect_set();
         // Only interfaces that receive UDP are moved.
         let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
         if may_be && crate::os::privileged() {

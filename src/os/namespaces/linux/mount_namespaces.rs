@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{has_ended, number_in, number_of};
+use crate::model::compact::CompactSort as _;
 use crate::os::files::sys::mounts;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::mountinfo::{NamespaceKind, NamespaceMount, namespace_mounts};
@@ -77,7 +78,7 @@ impl Search<'_> {
         });
         let mut rest: Vec<(u64, NamespaceHandle)> = found.into_iter().collect();
         // This thread's own takes no permission, and comes before another one is entered.
-        rest.sort_by_key(|(number, _)| own == Ok(*number));
+        rest.compact_sort_by_key(|(number, _)| own == Ok(*number));
         let mut is_alone = false;
         while let Some((number, entry)) = rest.pop() {
             if own != Ok(number) {

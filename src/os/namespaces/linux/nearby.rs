@@ -9,6 +9,7 @@ use super::listed_sockets::INTERNET;
 use super::search::Search;
 use super::{Namespace, inside, is_own, own};
 use crate::model::Protocol;
+use crate::model::compact::CompactSort as _;
 use crate::os::descriptors::sys as descriptors;
 use crate::os::linux_api::inet_diag;
 use crate::os::linux_api::inet_diag::States;
@@ -57,7 +58,7 @@ pub(in crate::os) fn listening_in_other_namespaces(
             }
         }
     }
-    found.sort_by_key(|found| found.port);
+    found.compact_sort_by_key(|found| found.port);
     found
 }
 

@@ -13,6 +13,7 @@ use super::{
     Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
     other_threads, own, sockets,
 };
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Text};
 use crate::os::descriptors::sys::processes;
 use crate::os::linux_api::missing_permissions;
@@ -129,7 +130,7 @@ impl Search {
     /// Returns the numbers of the namespaces that are open, and this thread's own.
     fn known_numbers(&self) -> BTreeSet<u64> {
         let open = self.by_number.iter().filter(|(_, namespace)| namespace.entry.is_ok());
-        open.map(|(number, _)| *number).chain([self.own]).collect()
+        open.map(|(number, _)| *number).chain([self.own]).collect_set()
     }
 
     /// Adds the namespaces that the kernel lists, if it has a list.
@@ -307,7 +308,7 @@ impl Search {
         }
         let unnumbered = self.by_net_dev.into_iter().map(|(net_dev, tasks)| unnumbered(net_dev, tasks));
         let mut namespaces: Vec<Namespace> = self.by_number.into_values().chain(unnumbered).collect();
-        namespaces.sort_by(|a, b| (&a.name, a.inode).cmp(&(&b.name, b.inode)));
+        namespaces.compact_sort_by(|a, b| (&a.name, a.inode).cmp(&(&b.name, b.inode)));
         let mut gaps = gaps(self.refused, &self.failed);
         gaps.append(&mut self.gaps);
         (namespaces, gaps)

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{ProcessId, Text};
 use crate::os::files::sys::certainly_local;
 use crate::os::files::sys::mounts::Mounts;
@@ -50,7 +51,7 @@ pub(in crate::os) fn folder(viewer: ProcessId, path: &Text) -> Option<Vec<Text>>
             return None;
         }
     }
-    names.sort();
+    names.compact_sort_by(Ord::cmp);
     Some(names)
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{Endpoint, Protocol, Service, ServiceManager, ServiceScope, Socket, Text};
 use crate::os::parse::linux::dbus_handshake;
 use crate::os::parse::linux::dbus_message::{self, Argument, Call, Reply};
@@ -237,7 +238,7 @@ impl Connection {
         };
         self.call(&list, |reply| {
             let mut units = reply.unit_states()?;
-            units.sort_by_key(|unit| match unit.state {
+            units.compact_sort_by_key(|unit| match unit.state {
                 b"dead-resources-pinned" => 0,
                 b"failed" => 1,
                 b"auto-restart" | b"auto-restart-queued" => 2,

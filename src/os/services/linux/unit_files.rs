@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use super::systemd::{ListeningUnit, SystemdInstance};
 use super::unit_folder::{Folder, folders};
 use crate::model::Text;
+use crate::model::compact::CompactSort as _;
 use crate::os::parse::linux::restart_policy::RestartPolicy;
 use crate::os::parse::linux::restart_settings;
 use crate::os::parse::linux::unit_file::{
@@ -70,7 +71,7 @@ fn activates_among(folders: &[Folder], unit: &Text) -> Option<Text> {
 fn listening_among(folders: &[Folder], manager: SystemdInstance) -> Vec<ListeningUnit> {
     let mut names: Vec<String> =
         folders.iter().flat_map(|folder| folder.names(".socket", MOST_UNITS)).collect();
-    names.sort();
+    names.compact_sort_by(Ord::cmp);
     names.dedup();
     names.truncate(MOST_UNITS);
     let runtime = match manager {

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::model::compact::CompactSort as _;
 use crate::model::{
     Gap, GapDetail, GapKind, GapReason, Process, Service, ServiceManager, ServiceScope, Text,
 };
@@ -80,7 +81,7 @@ fn jobs_of_sockets(queries: &[ServiceQuery<'_>], is_service_port: IsServicePort)
     homes.dedup();
     folders.extend(homes.iter().map(|home| home.join("Library/LaunchAgents")));
     let mut jobs: Vec<_> = folders.iter().flat_map(|folder| jobs_in(folder)).collect();
-    jobs.sort_by(|a, b| a.label.cmp(&b.label));
+    jobs.compact_sort_by(|a, b| a.label.cmp(&b.label));
     let mut unnamed = 0;
     for query in queries {
         let label = is_its_own(query).then(|| launchd_jobs::label(query.socket, &jobs, is_service_port));

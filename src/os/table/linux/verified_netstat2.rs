@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netstat2::{AddressFamilyFlags, ProtocolFlags, SocketInfo};
 
 use super::{add_udplite_from_proc, procfs};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, ErrorKind, Protocol, Socket, State};
 use crate::os::table::netstat2 as tables;
 use crate::os::table_request::InetTable;
@@ -55,7 +56,7 @@ fn verify_emptiness(table: InetTable) -> Result<Vec<Row>, Error> {
         return Ok(rows);
     }
     let after = procfs::net_sockets(procfs::own_net()?, table)?;
-    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect();
+    let before: BTreeSet<u64> = before.into_iter().map(|(inode, _)| inode).collect_set();
     match after.iter().filter(|(inode, _)| before.contains(inode)).count() {
         0 => Ok(rows),
         kept => Err(table.unread().because(format!("netlink gave nothing, /proc/net lists {kept}"))),
@@ -65,7 +66,7 @@ fn verify_emptiness(table: InetTable) -> Result<Vec<Row>, Error> {
 /// Adds the state and the peer that netstat2 does not report of UDP sockets.
 fn complete_udp(table: InetTable, rows: &mut [Row]) -> Result<(), Error> {
     let listed = procfs::net_sockets(procfs::own_net()?, table)?;
-    let listed: BTreeMap<u64, _> = listed.into_iter().collect();
+    let listed: BTreeMap<u64, _> = listed.into_iter().collect_map();
     for row in rows {
         let known = row.socket.inode.and_then(|inode| listed.get(&inode));
         // A socket that is no longer listed has been closed since.

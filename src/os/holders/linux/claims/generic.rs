@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::net::netlink::GENERIC;
 
+use crate::model::compact::CompactCollect as _;
 use crate::model::{KernelSocketKind, Protocol};
 use crate::os::linux_api::netlink::{ask, dump};
 use crate::os::parse::linux::kernel_sockets::KernelSocketReport;
@@ -70,7 +71,7 @@ fn families() -> BTreeMap<Vec<u8>, u16> {
     const GENL_ID_CTRL: u16 = 16;
     const CTRL_CMD_GETFAMILY: u8 = 3;
     let read = |bytes: &[u8], families: &mut Vec<(Vec<u8>, u16)>| families.extend(family(bytes));
-    collect_dump(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &[], read).unwrap_or_default().into_iter().collect()
+    collect_dump(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &[], read).unwrap_or_default().into_iter().collect_map()
 }
 
 fn request(command: u8, attributes: &[u8]) -> Vec<u8> {
