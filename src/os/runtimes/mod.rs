@@ -26,7 +26,6 @@ pub(crate) struct Reply {
 
 /// By whose rights to files a runtime's socket is opened, if this process runs as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "no runtime is reached on this system"))]
 pub(crate) enum ConnectAs {
     /// Those of root.
     Root,
