@@ -62,7 +62,8 @@ fn both_helps_have_the_columns_and_the_values() {
             [command.clone().render_help().to_string(), command.clone().render_long_help().to_string()];
         for (help, kind) in helps.iter().zip(["-h", "--help"]) {
             let has = |word: &str| {
-                help.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|it| it == word)
+                help.split(|letter: char| !letter.is_alphanumeric() && !"_-".contains(letter))
+                    .any(|it| it == word)
             };
             for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 for value in argument.get_possible_values() {
