@@ -24,6 +24,7 @@ pub(crate) use sys::GivenFiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "cli")]
 use crate::model::compact::CompactCollect as _;
 use crate::model::process_table::ProcessTable;
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Process, ProcessId, Text};
