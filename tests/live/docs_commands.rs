@@ -221,8 +221,13 @@ fn every_command_of_a_page_is_valid() {
         let saved = machine.run("allears --json >before.json && cp before.json theirs.json", &[]);
         saved.assert(saved.status.success(), "a snapshot is saved");
         let run = |command: &&String| {
-            let placeholders =
-                [("PORT", "3000"), ("FILE", "before.json"), ("DIR", "."), (" TARGET...", " 3000")];
+            let placeholders = [
+                ("PORT", "3000"),
+                ("FILE", "before.json"),
+                ("DIR", "."),
+                (" TARGET...", " 3000"),
+                (" NAME", " why"),
+            ];
             let command =
                 placeholders.iter().fold((*command).clone(), |text, (form, value)| text.replace(form, value));
             // A screen does not end by itself, and a server may never start.

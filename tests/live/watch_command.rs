@@ -298,7 +298,9 @@ fn signals_are_passed_on() {
     for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGHUP, "HUP")] {
         let script =
             format!(r#"trap "echo got {name}; exit 9" {name}; echo ready; while :; do sleep 0.05; done"#);
-        let mut lines = watch(&[], &["sh", "-c", &script]).stream();
+        // nohup(1) and others start programs with SIGHUP ignored, which then stays so.
+        let default = ["env", "--default-signal=HUP,INT,QUIT,TERM"];
+        let mut lines = watch(&[], &["sh", "-c", &script]).through(default).stream();
         lines.line("ready", |line| line == "ready");
         // A signal to it alone, which a terminal would send to both, is not passed on.
         send_signal(lines.pid(), Signal::SIGINT);
