@@ -299,8 +299,9 @@ fn signals_are_passed_on() {
         let script =
             format!(r#"trap "echo got {name}; exit 9" {name}; echo ready; while :; do sleep 0.05; done"#);
         // nohup(1) and others start programs with SIGHUP ignored, which then stays so.
-        let default = ["env", "--default-signal=HUP,INT,QUIT,TERM"];
-        let mut lines = watch(&[], &["sh", "-c", &script]).through(default).stream();
+        let default: &[&str] =
+            if cfg!(target_os = "linux") { &["env", "--default-signal=HUP,INT,QUIT,TERM"] } else { &[] };
+        let mut lines = watch(&[], &["sh", "-c", &script]).through(default.iter().copied()).stream();
         lines.line("ready", |line| line == "ready");
         // A signal to it alone, which a terminal would send to both, is not passed on.
         send_signal(lines.pid(), Signal::SIGINT);
