@@ -42,6 +42,14 @@ fn open(kind: Type, options: &[&str], (address, on_lo): BoundAddress) -> Socket 
     socket
 }
 
+/// Whether no socket has the port, of either family.
+fn is_unused(kind: Type) -> bool {
+    let socket = Socket::new(Domain::IPV6, kind, None).expect("open a socket");
+    socket.set_only_v6(false).expect("dual-stack");
+    socket.set_reuse_address(kind == Type::STREAM).expect("SO_REUSEADDR");
+    socket.bind(&SocketAddr::new([0_u16; 8].into(), PORT).into()).is_ok()
+}
+
 fn inode(socket: &Socket) -> u64 {
     let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).expect("an own socket");
     let text = link.to_string_lossy().into_owned();
@@ -126,6 +134,8 @@ fn the_answer_is_where_peers_arrive() {
             [(Type::STREAM, port), (Type::DGRAM, port), (Type::DGRAM, address), (Type::DGRAM, both)]
         {
             for opened in places {
+                // A program that another test starts meanwhile has copies of the last sockets until its exec.
+                until(|| is_unused(kind).then_some(())).expect("the last sockets are closed");
                 let sockets: Vec<Socket> = opened.iter().map(|one| open(kind, options, *one)).collect();
                 let inodes: Vec<u64> = sockets.iter().map(inode).collect();
                 let target = if kind == Type::STREAM { PORT.to_string() } else { format!("udp/{PORT}") };
