@@ -15,7 +15,7 @@ fn must_deny(path: &str) -> Output {
     output
 }
 
-#[live_test]
+#[live_test(OwnProcess)]
 fn files_that_are_no_sockets_are_not_opened() {
     let folder = crate::support::folder().join(format!("targets-{}", port()));
     std::fs::create_dir_all(&folder).expect("make a folder");
@@ -66,7 +66,7 @@ fn paths_of_any_length_and_any_bytes() {
 }
 
 /// The socket table and the bind attempt are two moments, but the answer is one.
-#[live_test]
+#[live_test(OwnProcess)]
 fn a_short_lived_listener_gives_one_answer() {
     let port = port();
     let ended = AtomicBool::new(false);

@@ -102,7 +102,7 @@ fn answering(answer: &JsonOutput, family: &str) -> (Vec<u64>, Option<String>) {
     (inodes.collect(), shared["by"].as_str().map(str::to_owned))
 }
 
-#[live_test(Root, NETWORK_NAMESPACE, Ipv6)]
+#[live_test(Root, NETWORK_NAMESPACE, Ipv6, OwnProcess)]
 fn the_answer_is_where_peers_arrive() {
     const ANY4: BoundAddress = ("0.0.0.0", false);
     const ANY4_LO: BoundAddress = ("0.0.0.0", true);
@@ -268,7 +268,7 @@ fn a_shared_udp_port_can_be_joined() {
     }
 }
 
-#[live_test]
+#[live_test(OwnProcess)]
 fn a_udp_port_on_one_address_is_tested_by_the_wildcard() {
     // A datagram to the holder never arrives at the socket of the test, however many are sent.
     let holder = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");

@@ -176,7 +176,7 @@ fn a_removed_path_is_reported() {
     card.assert(card.text().contains("no file is there"), "it cannot be reached by that path");
 }
 
-#[live_test(Linux)]
+#[live_test(Linux, OwnProcess)]
 fn an_abandoned_socket_is_reported_with_evidence() {
     let path = path();
     drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
@@ -207,7 +207,7 @@ fn must_be_held_here(arguments: &[&str]) {
     assert!(held.is_some(), "this process alone is the holder: {arguments:?}");
 }
 
-#[live_test(Linux)]
+#[live_test(Linux, OwnProcess)]
 fn paths_without_a_listener_are_explained() {
     let path = path();
     let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bind");
@@ -318,7 +318,7 @@ fn names_survive_a_saved_snapshot() {
     answer.assert_eq(holds(&answer), &json!("listener"), "what is there");
 }
 
-#[live_test(Linux)]
+#[live_test(Linux, OwnProcess)]
 fn a_path_is_waited_for() {
     let path = path();
     let output = Cmd::new(["wait", "--timeout", "50ms", &path]).run().code(1);

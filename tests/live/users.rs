@@ -162,7 +162,7 @@ fn a_process_that_dropped_root_is_a_candidate() {
     card.assert(!card.text().contains("process of user root"), "the user of the holder is not reported");
 }
 
-#[live_test(Root, Program("setpriv"))]
+#[live_test(Root, Program("setpriv"), OwnProcess)]
 fn a_receiver_of_a_root_socket_is_not_denied() {
     for launcher in [&[][..], &["setpriv", "--reuid=65534", "--clear-groups"]] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
@@ -231,7 +231,7 @@ fn a_lingering_connection_has_no_user() {
     table.assert(!table.text().contains("root"), "no process is named");
 }
 
-#[live_test(Root)]
+#[live_test(Root, OwnProcess)]
 fn an_orphan_of_root_has_no_user() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("connect");

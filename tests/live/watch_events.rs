@@ -93,7 +93,7 @@ fn an_event_causes_a_pass_at_once() {
 }
 
 /// Sockets that had a peer, or that a client's datagram was sent from, are no listeners.
-#[live_test(Linux, Root)]
+#[live_test(Linux, Root, OwnProcess)]
 fn without_bpf_sockets_are_reported_after_they_are_gone() {
     for through in [&WITHOUT_BPF[..], &[]] {
         let (place, end) = (port(), port());

@@ -280,7 +280,7 @@ fn check_mixes(seed: u64) -> (usize, Vec<String>) {
     (requested, wrong)
 }
 
-#[live_test(Linux, Root, Ipv6, Kernel(6, 8), NETWORK_NAMESPACE)]
+#[live_test(Linux, Root, Ipv6, Kernel(6, 8), NETWORK_NAMESPACE, OwnProcess)]
 fn the_answer_agrees_with_a_real_bind() {
     let seed = std::env::var("ALLEARS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let found = std::thread::scope(|scope| {

@@ -40,7 +40,7 @@ fn orphaned(target: &str, state: &str) -> JsonOutput {
     answer
 }
 
-#[live_test(Ipv6)]
+#[live_test(Ipv6, OwnProcess)]
 fn a_fin_that_the_peer_does_not_answer() {
     for address in ["127.0.0.1", "[::1]"] {
         let (listener, port) = strict(address);
@@ -62,7 +62,7 @@ fn a_fin_that_the_peer_does_not_answer() {
     }
 }
 
-#[live_test]
+#[live_test(OwnProcess)]
 fn a_fin_behind_unread_data() {
     let (listener, port) = strict("127.0.0.1");
     let client = Fixture::start([format!("client=127.0.0.1:{port}")]);
@@ -83,7 +83,7 @@ fn a_fin_behind_unread_data() {
     answer.assert(!reported.contains("tcp_fin_timeout"), "that limit belongs to another state");
 }
 
-#[live_test(Root, NETWORK_NAMESPACE, NFT)]
+#[live_test(Root, NETWORK_NAMESPACE, NFT, OwnProcess)]
 fn a_fin_that_is_not_acknowledged() {
     in_new_netns(|| {
         for (state, port) in [("last-ack", 8081), ("fin-wait-1", 8082), ("closing", 8083)] {
@@ -125,7 +125,7 @@ fn a_fin_that_is_not_acknowledged() {
     });
 }
 
-#[live_test]
+#[live_test(OwnProcess)]
 fn many_clients_are_counted() {
     let (listener, port) = strict("127.0.0.1");
     let clients: Vec<Fixture> =
@@ -145,7 +145,7 @@ fn many_clients_are_counted() {
     answer.assert(sentences(&answer).contains("and 2 more"), "the text names some of them");
 }
 
-#[live_test(Root, NETWORK_NAMESPACE, VETH)]
+#[live_test(Root, NETWORK_NAMESPACE, VETH, OwnProcess)]
 fn a_client_in_another_namespace_is_found() {
     in_new_netns(|| {
         let other = Steps::new(["pad=0"]).through(["unshare", "--net"]).start();

@@ -34,7 +34,7 @@ fn make_transparent(_proxy: &TcpListener) {
 }
 
 /// Connections that a transparent proxy has not accepted yet have the port. A probe must not leave one there.
-#[live_test(Linux, Root, TPROXY)]
+#[live_test(Linux, Root, TPROXY, OwnProcess)]
 fn a_transparent_proxy_keeps_nothing_of_a_probe() {
     in_new_netns(|| {
         let proxy = TcpListener::bind("127.0.0.1:9000").expect("a proxy");
@@ -88,7 +88,7 @@ fn a_killed_probe_leaves_nothing() {
     }
 }
 
-#[live_test(Linux, Root, Ipv6, NETWORK_NAMESPACE)]
+#[live_test(Linux, Root, Ipv6, NETWORK_NAMESPACE, OwnProcess)]
 fn a_port_can_be_bound_at_once_after_why() {
     in_new_netns(|| {
         for port in 20_000..20_100 {

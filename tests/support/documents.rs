@@ -2,11 +2,11 @@
 //! the program, checks each document against the schema that the program prints.
 
 use super::Cmd;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -63,6 +63,25 @@ pub(super) fn add(schema: &'static str, text: &str, shown: &str) {
     let document = serde_json::from_str(text).unwrap_or_else(|error| Value::from(error.to_string()));
     let recorded = Recorded { schema, document, shown: shown.to_owned() };
     RECORDED.lock().unwrap_or_else(PoisonError::into_inner).entry((schema, key)).or_insert(recorded);
+}
+
+/// Saves what was recorded, for the process that started this one.
+pub(crate) fn save(path: &Path) {
+    let recorded = RECORDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines =
+        recorded.values().map(|one| json!([one.schema, one.document.to_string(), one.shown]).to_string());
+    std::fs::write(path, lines.collect::<Vec<_>>().join("\n")).expect("save the documents");
+}
+
+/// Records what another process saved.
+pub(super) fn load(path: &Path) {
+    let text = std::fs::read_to_string(path).expect("the documents of another process");
+    for line in text.lines() {
+        let (schema, text, shown): (String, String, String) =
+            serde_json::from_str(line).expect("three strings");
+        // There are few names.
+        add(schema.leak(), &text, &shown);
+    }
 }
 
 /// Checks everything that was recorded, and returns what is wrong.

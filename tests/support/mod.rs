@@ -48,7 +48,7 @@ pub(crate) use cmd::Cmd;
 pub(crate) use control_chars::control_character;
 #[cfg(unix)]
 pub(crate) use docker::{Container, Engine, kill_proxy, without_host_containers};
-pub(crate) use documents::{check_recorded, python, validate};
+pub(crate) use documents::{check_recorded, python, save, validate};
 #[cfg(unix)]
 pub(crate) use fake_runtime::{Behavior, FakeRuntime};
 pub(crate) use fixture::{Fixture, Steps};
@@ -73,7 +73,7 @@ pub(crate) use programs::link_or_copy;
 pub(crate) use programs::{copy_of, fixture_program, program};
 #[cfg(unix)]
 pub(crate) use pty_session::PtySession;
-pub(crate) use registry::{Test, register, tests};
+pub(crate) use registry::{ALONE, Test, register, tests};
 pub(crate) use running::Running;
 #[cfg(target_os = "linux")]
 pub(crate) use shell_session::{SHELLS, Shell};

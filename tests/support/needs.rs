@@ -45,6 +45,9 @@ pub(crate) enum Need {
     UdpLite,
     /// A Docker engine that answers this user and publishes ports in this network namespace.
     Docker,
+    /// A process of its own, in which no other test starts programs: such a program has copies of all sockets until its
+    /// exec(2), so that a socket that the test has closed may still be open.
+    OwnProcess,
     /// All of these.
     All(&'static [Self]),
 }
@@ -105,6 +108,7 @@ impl Need {
             Self::Docker => (false, "a Docker engine".to_owned()),
             #[cfg(windows)]
             Self::Windows => (shows_windows(), "windows that can be shown".to_owned()),
+            Self::OwnProcess => return None,
             Self::All(_) => return self.missing().map(|missing| missing.why),
             Self::Ipv6 => (std::net::UdpSocket::bind("[::1]:0").is_ok(), "IPv6".to_owned()),
         };

@@ -2,7 +2,8 @@
 
 use super::Need;
 use super::needs::Missing;
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
+use std::process::Command;
 
 /// A function that is a test, and what it needs of the machine.
 pub(crate) struct Test {
@@ -46,10 +47,29 @@ pub(crate) fn tests(may_skip: bool) -> Vec<Trial> {
     tests.into_iter().map(|test| trial(test, may_skip)).collect()
 }
 
+/// Set for a process that runs one test: the file to which it writes the documents that it recorded.
+pub(crate) const ALONE: &str = "ALLEARS_LIVE_ALONE";
+
+/// Runs a test in a process of its own.
+fn alone(name: &str) -> Result<Completion, Failed> {
+    let documents = super::folder().join(format!("alone-{}", name.replace("::", "-")));
+    let mut own = Command::new(std::env::current_exe()?);
+    let output = own.args(["--exact", name, "--test-threads=1"]).env(ALONE, &documents).output()?;
+    if !output.status.success() {
+        let (stdout, stderr) = (&output.stdout, &output.stderr);
+        return Err(format!("{}{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr)).into());
+    }
+    super::documents::load(&documents);
+    Ok(Completion::Completed)
+}
+
 fn trial(test: &'static Test, may_skip: bool) -> Trial {
     let name = test.path.split_once("::").map_or(test.path, |(_binary, name)| name);
     Trial::ignorable_test(name, move || {
         let Some(Missing { why, is_expected }) = test.needs.iter().find_map(|need| need.missing()) else {
+            if cfg!(unix) && test.needs.contains(&Need::OwnProcess) && std::env::var_os(ALONE).is_none() {
+                return alone(name);
+            }
             (test.run)();
             return Ok(Completion::Completed);
         };
