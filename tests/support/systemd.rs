@@ -75,6 +75,7 @@ impl Systemd {
     }
 
     /// Returns its pid, as this pid namespace has it.
+    #[cfg(target_os = "linux")]
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
