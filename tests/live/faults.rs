@@ -1,5 +1,5 @@
-//! System calls that fail one at a time: the answer is right, or it says what is missing. `tests/faults/run` does the
-//! same for every call, error and command.
+//! System calls are made to fail, one at a time. The answer must then be right, or report what could not be read.
+//! `tests/faults/run` does this for every call, error and command.
 
 #![cfg(unix)]
 
