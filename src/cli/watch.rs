@@ -143,6 +143,7 @@ fn follow(
         let now = Instant::now();
         let due = Some(next).filter(|_| flow == Flow::Scan);
         let event = match due.into_iter().chain(view.redraw_at()).min() {
+            _ if due.is_some_and(|due| passes.is_overdue(due, now)) => Err(RecvTimeoutError::Timeout),
             Some(until) => events.recv_timeout(until.saturating_duration_since(now)),
             None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };

@@ -7,6 +7,9 @@ use crate::support::{
     Cmd, Fixture, Output, Stream, holders, live_test, ordinary_user, pids, port, without_netlink,
 };
 use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const WITHOUT_BPF: [&str; 2] = ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin"];
 
@@ -250,6 +253,111 @@ fn a_refused_bind_names_both_processes() {
         server.pid()
     );
     assert!(line.contains(&wanted), "{line}");
+}
+
+/// Calls `body` while another thread opens and closes a listener on this port, hundreds of times a second.
+fn amid_events(place: u16, body: impl FnOnce()) {
+    let stopped = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stopped.load(Ordering::Relaxed) {
+                drop(TcpListener::bind(("127.0.0.1", place)));
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        });
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        stopped.store(true, Ordering::Relaxed);
+        if let Err(panic) = caught {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// strace delays the files that are read about the processes of events, so that events arrive faster than they are
+/// processed, as on a busy machine.
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, STRACE)]
+fn a_stream_of_events_does_not_keep_passes_from_being_made() {
+    let (place, busy) = (port(), port());
+    let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let slow = "inject=openat:delay_enter=10000";
+    let slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat", "-e", slow];
+    let target = format!("tcp/{place},tcp/{busy},tcp/{}", anchor.port());
+    let watch = Cmd::new(["watch", "--events=bpf", "--ndjson", "--holders=bpf", &target]);
+    let mut stream = watch.through(slow).stream();
+    stream.event("present");
+    amid_events(busy, || {
+        // Until the queue is never empty.
+        std::thread::sleep(Duration::from_secs(3));
+        let server = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
+        let opened = stream.line("the server", |line| {
+            let line: Value = serde_json::from_str(line).unwrap_or_default();
+            line["event"] == "opened" && line["listener"]["port"] == place
+        });
+        let opened: Value = serde_json::from_str(&opened).expect("JSON");
+        assert_eq!(pids(&opened["listener"]), [server.pid()], "while events arrive");
+    });
+}
+
+/// Reads the socket tables slowly: IPv4 first, and the others before it searches for holders. So a listener may end
+/// after its table has been read.
+fn with_slow_tables(target: &str) -> Stream {
+    let slow = "inject=sendto:delay_enter=500000";
+    let slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendto", "-e", slow];
+    let watch = Cmd::new(["watch", "--events=bpf", "--interval=100ms", "--ndjson", "-t", target]);
+    watch.through(slow).stream()
+}
+
+/// The event of a listener is read after the pass that saw the listener, if it opened while that pass read the tables.
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, STRACE)]
+fn a_holder_that_ended_during_a_pass_is_named_by_an_event_that_is_read_after_it() {
+    let place = port();
+    let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let mut stream = with_slow_tables(&format!("{place},{}", anchor.port()));
+    stream.event("present");
+    for number in 0..40 {
+        let server = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
+        std::thread::sleep(Duration::from_millis(450 + number % 4 * 50));
+        let pid = server.pid();
+        drop(server);
+        let opened = stream.event("opened");
+        let closed = stream.event("closed");
+        assert_eq!(callers(&closed), [pid], "{opened}\n{closed}");
+        if callers(&opened).is_empty() {
+            return;
+        }
+    }
+    panic!("each of 40 events was read before a pass saw its listener");
+}
+
+#[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, STRACE)]
+fn a_listener_that_replaced_another_one_is_named_by_its_event_too() {
+    let anchor = Fixture::start([format!("tcp=127.0.0.1:{}", port())]);
+    let places: Vec<u16> = (0..10).map(|_| port()).collect();
+    let targets: Vec<String> = places.iter().chain([&anchor.port()]).map(u16::to_string).collect();
+    let mut stream = with_slow_tables(&targets.join(","));
+    stream.event("present");
+    let named = |line: &str, name: &str, place: u16, pid: u32| {
+        let event: Value = serde_json::from_str(line).unwrap_or_default();
+        event["event"] == name && event["listener"]["port"] == place && callers(&event) == [pid]
+    };
+    for (number, place) in (0..).zip(places) {
+        let first = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
+        let pid = first.pid();
+        stream.line("the first listener", |line| named(line, "opened", place, pid));
+        std::thread::sleep(Duration::from_millis(number % 4 * 300));
+        drop(first);
+        let second = Fixture::start([format!("tcp=127.0.0.1:{place}")]);
+        // A pass that begins within the next seconds reads its table, and searches for it after its end.
+        std::thread::sleep(Duration::from_millis(1900));
+        let pid = second.pid();
+        drop(second);
+        stream.line("the end of the second listener", |line| named(line, "closed", place, pid));
+        let has_ended = |line: &&String| line.contains("\"exited\"") && named(line, "changed", place, pid);
+        if stream.read().iter().any(|line| has_ended(&line)) {
+            return;
+        }
+    }
+    panic!("no listener that replaced another one and ended during a pass was named");
 }
 
 #[live_test(Linux, Kernel(5, 12), BPF_ITERATOR, FunctionTracing)]

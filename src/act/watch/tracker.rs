@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::occurrence::{BriefListener, Occurrence, Refusal};
 use crate::bind_attempt::BindTarget;
-use crate::compare::{Change, ChangeKind};
+use crate::compare::Change;
 use crate::enrich::program_labels;
 use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{
@@ -39,6 +39,8 @@ type Place = (Protocol, IpAddr, u16);
 pub(crate) struct EventTracker {
     /// Listeners that no pass has seen yet, by their cookies.
     pending: BTreeMap<u64, Opened>,
+    /// Listeners that a pass saw before their events were read, by their cookies.
+    late: Vec<(u64, Listener)>,
     ended: VecDeque<BriefListener>,
     refused: VecDeque<Refused>,
     seen: Seen,
@@ -65,10 +67,20 @@ struct Refused {
 #[derive(Debug, Default)]
 struct Seen {
     pass: u32,
-    /// Each with its last pass, and whether the filters by process let it through.
-    cookies: HashMap<u64, (u32, bool)>,
+    /// By their cookies.
+    sockets: HashMap<u64, SeenSocket>,
     /// The sockets of the last pass that have no cookie, because a table was not read by netlink.
     places: HashSet<Place>,
+}
+
+/// A socket that a pass saw.
+#[derive(Debug)]
+struct SeenSocket {
+    /// Its last pass.
+    pass: u32,
+    /// Whether the filters by process let it through.
+    shown: bool,
+    inode: Option<u64>,
 }
 
 impl Seen {
@@ -78,20 +90,28 @@ impl Seen {
         self.places.clear();
         let without_cookie = rows.iter().filter(|row| row.cookie.is_none());
         self.places.extend(without_cookie.map(|row| row.place));
-        let with_cookie = rows.iter().filter_map(|row| Some((row.cookie?, row.place)));
-        self.cookies.extend(with_cookie.map(|(cookie, place)| (cookie, (self.pass, shown.contains(&place)))));
+        for row in rows {
+            let Some(cookie) = row.cookie else { continue };
+            let socket = SeenSocket { pass: self.pass, shown: shown.contains(&row.place), inode: row.inode };
+            self.sockets.insert(cookie, socket);
+        }
         let oldest = self.pass.saturating_sub(REMEMBERED);
-        self.cookies.retain(|_, (pass, _)| *pass >= oldest);
+        self.sockets.retain(|_, socket| socket.pass >= oldest);
     }
 
     /// Returns whether a pass has seen the socket.
     fn has(&self, cookie: u64, place: Place) -> bool {
-        self.cookies.contains_key(&cookie) || self.places.contains(&place)
+        self.sockets.contains_key(&cookie) || self.places.contains(&place)
     }
 
     /// Returns whether a pass has seen the socket and shown it.
     fn has_shown(&self, cookie: u64, place: Place) -> bool {
-        self.cookies.get(&cookie).is_some_and(|(_, shown)| *shown) || self.places.contains(&place)
+        self.sockets.get(&cookie).is_some_and(|socket| socket.shown) || self.places.contains(&place)
+    }
+
+    /// Returns the inode of a socket, if a pass has seen it and the table reports inodes.
+    fn inode(&self, cookie: u64) -> Option<u64> {
+        self.sockets.get(&cookie)?.inode
     }
 }
 
@@ -107,13 +127,17 @@ pub(crate) struct Pass<'a> {
 #[derive(Debug)]
 pub(crate) struct ListedSocket {
     cookie: Option<u64>,
+    inode: Option<u64>,
     place: Place,
 }
 
 impl ListedSocket {
     /// Returns what identifies the sockets of a table that have ports.
     pub(crate) fn of_rows(rows: &[Row]) -> Vec<ListedSocket> {
-        let listed = |row: &Row| Some(ListedSocket { cookie: row.cookie(), place: place(&row.socket)? });
+        let listed = |row: &Row| {
+            let place = place(&row.socket)?;
+            Some(ListedSocket { cookie: row.cookie(), inode: row.socket.inode, place })
+        };
         rows.iter().filter_map(listed).collect()
     }
 }
@@ -144,6 +168,11 @@ impl EventTracker {
         match event.kind {
             SocketEventKind::Listened | SocketEventKind::Bound => {
                 if self.seen.has_shown(event.cookie, place) {
+                    // It happened just before a pass, or while the pass read the table. Beyond the limit some listeners stay
+                    // without a candidate.
+                    if self.late.len() < MOST {
+                        self.late.push((event.cookie, listener(&event, processes)));
+                    }
                     return false;
                 }
                 let opened = Opened { listener: listener(&event, processes), at: (event.at, at) };
@@ -225,10 +254,12 @@ impl EventTracker {
         let is_shown = |cookie: &u64, opened: &mut Opened| {
             place(&opened.listener.socket).is_none_or(|place| self.seen.has_shown(*cookie, place))
         };
-        for opened in self.pending.extract_if(.., is_shown).map(|(_, opened)| opened.listener) {
-            let opened_now = changes.iter_mut().filter(|change| change.kind == ChangeKind::Opened);
-            opened_now.filter_map(|change| change.after.as_mut()).for_each(|it| name_opener(it, &opened));
-            last.listeners.iter_mut().for_each(|it| name_opener(it, &opened));
+        let opened = self.pending.extract_if(.., is_shown).map(|(cookie, opened)| (cookie, opened.listener));
+        for (cookie, opened) in opened.chain(self.late.drain(..)) {
+            let inode = self.seen.inode(cookie);
+            let changed = changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]);
+            let shown = changed.flatten().chain(&mut last.listeners);
+            shown.for_each(|listener| name_opener(listener, &opened, inode));
         }
         let mut gaps = Vec::new();
         if std::mem::take(&mut self.lost) {
@@ -259,10 +290,13 @@ fn place(socket: &Socket) -> Option<Place> {
     }
 }
 
-/// Makes the process that opened a listener the candidate for its holder, if it has none.
-fn name_opener(listener: &mut Listener, opened: &Listener) {
+/// Makes the process that opened a listener the candidate for its holder, if it has none. `inode` is that of the opened
+/// socket: another one may have the same address.
+fn name_opener(listener: &mut Listener, opened: &Listener, inode: Option<u64>) {
     let (Some(unseen), Some(opener)) = (&mut listener.unseen, opened.holders.first()) else { return };
+    let is_another = matches!((listener.socket.inode, inode), (Some(own), Some(other)) if own != other);
     if place(&listener.socket) == place(&opened.socket)
+        && !is_another
         && listener.holders.is_empty()
         && unseen.candidates.is_empty()
     {

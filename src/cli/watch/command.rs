@@ -129,7 +129,12 @@ fn follow(
         if let Some(end) = running.poll(|| watch.see_descendants()) {
             return end;
         }
-        match wakes.recv_timeout(next.saturating_duration_since(Instant::now())) {
+        let now = Instant::now();
+        let wake = match rate.is_overdue(next, now) {
+            true => Err(RecvTimeoutError::Timeout),
+            false => wakes.recv_timeout(next.saturating_duration_since(now)),
+        };
+        match wake {
             Ok(Wake::Signal(CommandSignal::ChildEnded)) => continue,
             Ok(Wake::Signal(CommandSignal::PassOn(signal))) => {
                 running.pass_on(signal);

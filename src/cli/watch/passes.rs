@@ -18,6 +18,10 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// stream of events costs at most a small part of a core.
 const REST: u32 = 10;
 
+/// The longest time for which events are taken before a pass that is due, unless the last pass took longer: then it is
+/// that time.
+const LATEST: Duration = Duration::from_millis(100);
+
 /// A watch, and the events between its passes.
 pub(super) struct Passes {
     pub(super) watch: Watch,
@@ -44,6 +48,12 @@ impl Rate {
     /// Returns when a pass because of an event may be made.
     pub(super) fn soonest(&self, now: Instant) -> Instant {
         self.last.map_or(now, |(ended, took)| ended + SHORTEST.max(took * REST)).max(now)
+    }
+
+    /// Returns whether a pass that was due then must be made before more events are taken: on a busy machine they may
+    /// arrive faster than they are processed, and no pass would ever be made.
+    pub(super) fn is_overdue(&self, due: Instant, now: Instant) -> bool {
+        now >= due + self.last.map_or(LATEST, |(_, took)| LATEST.max(took))
     }
 }
 
@@ -73,6 +83,11 @@ impl Passes {
     /// Returns when a pass because of an event may be made.
     pub(super) fn soonest(&self, now: Instant) -> Instant {
         self.rate.soonest(now)
+    }
+
+    /// Returns whether a pass that was due then must be made before more events are taken.
+    pub(super) fn is_overdue(&self, due: Instant, now: Instant) -> bool {
+        self.rate.is_overdue(due, now)
     }
 
     /// Makes a pass and shows the result.
