@@ -74,3 +74,29 @@ fn a_failed_read_of_a_listing_or_a_link_is_no_end() {
         }
     }
 }
+
+/// The thread for signals is woken by a byte that the handler sends to a socket. strace runs beside the program, which
+/// gets the signal itself.
+#[live_test(Linux, STRACE)]
+fn a_signal_is_noticed_if_the_kernel_has_no_memory_to_report_it() {
+    let server = Fixture::start(["tcp=127.0.0.1:0"]);
+    let target = format!("tcp/{}", server.port());
+    let faults = [
+        ("recvfrom", "ENOBUFS", "2"),
+        ("recvfrom", "ENOMEM", "1+"),
+        ("recvfrom", "EAGAIN", "2"),
+        ("sendto", "EINTR", "1"),
+        ("sendto", "ENOBUFS", "1+"),
+        ("sendto", "ENOMEM", "5+"),
+    ];
+    for (call, error, when) in faults {
+        let inject = format!("inject={call}:error={error}:when={when}");
+        let trace = format!("trace={call}");
+        let strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let watch = Cmd::new(["watch", "--ndjson", "--interval=100ms", &target]);
+        let mut stream = watch.through(strace).stream();
+        stream.event("present");
+        stream.interrupt();
+        stream.wait().without_panic().code(0);
+    }
+}

@@ -22,6 +22,9 @@ use programs::Programs;
 /// The shortest time between two reads: many events at once cost few wake-ups.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The number of waits that may fail, one after the other.
+const FAILURES: u32 = 50;
+
 /// An open source, of one or two parts.
 pub(in crate::os) struct Source {
     programs: Option<Programs>,
@@ -68,6 +71,7 @@ pub(in crate::os) fn read(
     stopped: &PipeReader,
     mut pass_on: impl FnMut(EventBatch) -> bool,
 ) {
+    let mut failures = 0;
     loop {
         let (ready, is_last) = {
             let parts = source.programs.iter().map(Programs::descriptor);
@@ -77,11 +81,13 @@ pub(in crate::os) fn read(
             let ready = poll(&mut parts, None);
             (ready, parts.first().is_some_and(|stopped| !stopped.revents().is_empty()))
         };
-        match ready {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return,
-        }
-        let mut batch = EventBatch::default();
+        failures = match ready {
+            Ok(_) | Err(Errno::INTR) => 0,
+            Err(_) => failures + 1,
+        };
+        // Without a wait it could not be stopped. What happens from here on is lost.
+        let is_last = is_last || failures > FAILURES;
+        let mut batch = EventBatch { lost: failures > FAILURES, ..EventBatch::default() };
         if let Some(programs) = &mut source.programs {
             programs.drain(&mut batch);
         }

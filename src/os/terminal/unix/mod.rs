@@ -3,14 +3,22 @@
 mod output;
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::os::{Signal, threads};
 pub(crate) use output::{output, output_is_missing};
+
+/// The longest time until a signal is noticed whose handler could not wake the thread for signals.
+const RECHECK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// The pause of the thread for signals if it is woken for none, because the kernel has no memory for its calls.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether a terminal can stop a process.
 pub(crate) const CAN_STOP: bool = true;
@@ -45,12 +53,27 @@ pub(in crate::os) fn on_each_signal(
     let (installed, ready) = mpsc::channel();
     // The handlers are installed by the thread that serves them: without it the signals would be lost.
     let listen = move || {
-        let mut signals = match Signals::new(handled) {
+        let delivery = UnixStream::pair()
+            .and_then(|(read, write)| SignalDelivery::with_pipe(read, write, SignalOnly, handled));
+        let mut signals = match delivery {
             Ok(signals) => signals,
             Err(error) => return drop(installed.send(Err(error))),
         };
         let _ = installed.send(Ok(()));
-        signals.forever().for_each(tell);
+        // The iterator of signal-hook panics if it cannot read from the socket, and a signal is lost if its handler
+        // cannot write to it. The handler notes the signal before.
+        let mut in_vain = 0_u32;
+        loop {
+            let mut woken = [PollFd::new(signals.get_read(), PollFlags::IN)];
+            let is_idle = poll(&mut woken, Some(&RECHECK)) == Ok(0);
+            let mut arrived = signals.pending().peekable();
+            in_vain = if is_idle || arrived.peek().is_some() { 0 } else { in_vain.saturating_add(1) };
+            // A signal may be read before the byte of its handler, so once is no failure.
+            if in_vain > 1 {
+                std::thread::sleep(PAUSE);
+            }
+            arrived.for_each(&tell);
+        }
     };
     threads::detach("signals", listen)?;
     ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread for signals ended")))
