@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn each_field_of_the_head_decides_alone() {
+        let runtime = |field: &str| {
+            let reply = format!("HTTP/1.0 200 OK\r\n{field}\r\n\r\n[{{\"Id\":\"4f\"}}]");
+            parse(reply.as_bytes()).unwrap().remove(0).container.runtime
+        };
+        assert_eq!(runtime("Server: Libpod/4.3.1 (linux)"), ContainerRuntime::Podman);
+        assert_eq!(runtime("Libpod-Api-Version: 4.3.1"), ContainerRuntime::Podman);
+        assert_eq!(runtime("Server: Docker/20.10.24+dfsg1 (linux)"), ContainerRuntime::Docker);
+        assert_eq!(runtime("Transfer-Encoding: Identity"), ContainerRuntime::Docker, "the body as it is");
+    }
+
+    #[test]
     fn missing_values_are_none() {
         let reply = |body: &str| parse(format!("HTTP/1.0 200 OK\r\n\r\n{body}").as_bytes());
         assert_eq!(reply("[]"), Ok(Vec::new()));

@@ -108,6 +108,8 @@ mod tests {
         }
         let endless = [b"HTTP/1.1 200 ".as_slice(), &[b'a'; LONGEST_LINE]].concat();
         assert_eq!(final_status(&endless), FirstBytes::NotHttp);
+        assert_eq!(final_status(&endless[..LONGEST_LINE]), FirstBytes::NotHttp);
+        assert_eq!(final_status(&endless[..LONGEST_LINE - 1]), FirstBytes::Incomplete);
     }
 
     #[test]

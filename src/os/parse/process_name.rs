@@ -220,6 +220,8 @@ mod tests {
             "python3.11"
         );
         assert_eq!(hidden("", "/usr/bin/node", &[]).unwrap(), "node");
+        assert_eq!(hidden("pytho", "/usr/bin/perl", &["perl", "python"]).unwrap(), "perl", "not cut");
+        assert_eq!(hidden("pytho-x", "/usr/bin/python3.11", &[]).unwrap(), "python3.11");
         for (name, executable, command) in [
             ("node", "/usr/bin/node", &["node"][..]),
             ("nginx: worker", "/usr/sbin/nginx", &[]),
@@ -227,6 +229,7 @@ mod tests {
             ("python3", "/usr/bin/python3.11", &[]),
             ("php-fpm: pool www", "/usr/sbin/php-fpm8.2", &["php-fpm: pool www"]),
             ("gunicorn", "/usr/bin/python3.11", &["/v/bin/python", "/v/bin/gunicorn", "a:b"]),
+            ("a-long-script-n", "/usr/bin/python3.11", &["python3", "/bin/a-long-script-name"]),
             ("redis-server", "/usr/bin/redis-check-rdb", &["redis-server", "*:6379"]),
             ("s.exe", "/opt/wine/bin/wine64-preloader", &[r"C:\x\s.exe"]),
             ("i2pd-daemon", "/usr/bin/i2pd", &["i2pd"]),

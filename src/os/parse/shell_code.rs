@@ -212,6 +212,8 @@ mod tests {
     fn words_and_operators() {
         assert_eq!(joined("a 'b c';d&&e # f\n\"g\""), ["a", "b", "c", ";", "d", "&&", "e", "\n", "g"]);
         assert_eq!(joined("echo ${name} $(run)"), ["echo", "${name}", "$(run", ")"]);
+        assert_eq!(joined("{web}"), ["{", "web", "}"]);
+        assert_eq!(joined("(echo a#b)"), ["(", "echo", "a#b", ")"], "a comment begins where a word could");
     }
 
     #[test]
@@ -219,6 +221,17 @@ mod tests {
         let words = words(b"while true; do until x; do sleep 2; web; done; sleep 1m; done; echo done");
         let pauses: Vec<_> = loop_bodies(&words).into_iter().map(pause).collect();
         assert_eq!(pauses, [Some(Duration::from_secs(2)), Some(Duration::from_secs(62))]);
+        let words = super::words(b"while x; do echo done; sleep 3; done");
+        let body = joined("echo done; sleep 3;");
+        assert_eq!(loop_bodies(&words), [body.iter().map(|word| word.as_bytes()).collect::<Vec<_>>()]);
+    }
+
+    #[test]
+    fn the_innermost_of_too_many_loops_are_skipped() {
+        for (depth, found) in [(DEEPEST, DEEPEST), (DEEPEST + 1, DEEPEST)] {
+            let code = format!("{}x;{}", "do ".repeat(depth), "done;".repeat(depth));
+            assert_eq!(loop_bodies(&words(code.as_bytes())).len(), found);
+        }
     }
 
     #[test]
@@ -228,6 +241,10 @@ mod tests {
         };
         assert_eq!(commands("cd /srv\nA=1 exec web --port 1 2>&1\n", false), ["web --port 1"]);
         assert_eq!(commands("cd /srv && web $PORT", true), [format!("web {ANY}")]);
+        assert_eq!(commands("MY_PORT=1 web", true), ["web"]);
+        assert_eq!(commands("my-web=1 x", true), ["my-web=1 x"], "a name of a variable has no hyphen");
+        assert_eq!(commands("echo exec web", true), ["echo exec web"]);
+        assert_eq!(commands("exec exec web", false), ["exec web"]);
         assert!(commands("cd /srv && web", false).is_empty());
     }
 
@@ -241,6 +258,7 @@ mod tests {
     fn arguments_of_sleep() {
         assert_eq!(sleep_argument(b"1.5"), Some(Duration::from_millis(1500)));
         assert_eq!(sleep_argument(b"2h"), Some(Duration::from_secs(7200)));
+        assert_eq!(sleep_argument(b"1d"), Some(Duration::from_secs(24 * 60 * 60)));
         assert_eq!(sleep_argument(b"$DELAY"), None);
         assert_eq!(sleep_argument(b"-1"), None);
     }

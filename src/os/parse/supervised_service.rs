@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(named("runit", &["runsv", "nginx"]).as_deref(), Some("nginx"));
         assert_eq!(named("runit", &["/usr/bin/runsv", "/etc/service/nginx/"]).as_deref(), Some("nginx"));
         assert_eq!(named("s6", &["s6-supervise", "web"]).as_deref(), Some("web"));
+        assert_eq!(named("daemontools", &["supervise", "web"]).as_deref(), Some("web"));
         assert_eq!(named("openrc", &["supervise-daemon", "web", "--start"]).as_deref(), Some("web"));
         assert_eq!(named("runit", &["runsvdir", "/etc/service"]), None, "it looks after many");
         assert_eq!(named("runit", &["runsv"]), None);

@@ -389,6 +389,76 @@ mod tests {
         assert_eq!(layout(&kernel(&[]), &absent), Err(BtfError::Absent));
     }
 
+    #[test]
+    fn other_structures_may_have_a_member_of_that_name() {
+        let mut writer = Writer::new();
+        writer.structure(STRUCT, "dir", &[("mode", 1, 640)]);
+        writer.structure(STRUCT, "inode", &[("mtime", 1, 0), ("mode", 1, 32)]);
+        for function in ["lock", "look_up", "look"] {
+            let name = writer.name(function);
+            writer.add(&[name, FUNC << 24, 6]);
+        }
+        let wanted = Wanted { members: &[("inode", "mode")], ..WANTED };
+        assert_eq!(layout(&writer.finish(), &wanted), Ok(Layout { function: 5, offsets: vec![4] }));
+    }
+
+    #[test]
+    fn the_width_of_a_bit_field_is_no_part_of_its_offset() {
+        let mut writer = Writer::new();
+        let (inode, mode, look) = (writer.name("inode"), writer.name("mode"), writer.name("look"));
+        writer.add(&[inode, 1 << 31 | STRUCT << 24 | 1, 64, mode, 1, 16 << 24 | 32]);
+        writer.add(&[look, FUNC << 24, 6]);
+        let wanted = Wanted { members: &[("inode", "mode")], ..WANTED };
+        assert_eq!(layout(&writer.finish(), &wanted), Ok(Layout { function: 2, offsets: vec![4] }));
+    }
+
+    /// The lengths are those of Documentation/bpf/btf.rst.
+    #[test]
+    fn every_kind_of_type_has_its_length() {
+        let mut writer = Writer::new();
+        for (kind, count, length) in [
+            (1, 0, 1),
+            (2, 0, 0),
+            (3, 0, 3),
+            (STRUCT, 2, 6),
+            (UNION, 2, 6),
+            (6, 2, 4),
+            (7, 0, 0),
+            (8, 0, 0),
+            (9, 0, 0),
+            (10, 0, 0),
+            (11, 0, 0),
+            (13, 2, 4),
+            (14, 0, 1),
+            (15, 2, 6),
+            (16, 0, 0),
+            (17, 0, 1),
+            (18, 0, 0),
+            (19, 2, 6),
+        ] {
+            writer.add(&[0, kind << 24 | count, 0]);
+            writer.add(&vec![0; length]);
+        }
+        let look = writer.name("look");
+        writer.add(&[look, FUNC << 24, 6]);
+        let wanted = Wanted { members: &[], ..WANTED };
+        assert_eq!(layout(&writer.finish(), &wanted), Ok(Layout { function: 19, offsets: vec![] }));
+    }
+
+    #[test]
+    fn errors_state_what_is_wrong() {
+        let texts = [BtfError::Malformed("is cut short"), BtfError::Absent, BtfError::Ambiguous]
+            .map(|error| io::Error::from(error).to_string());
+        assert_eq!(
+            texts,
+            [
+                "the kernel's type information is cut short",
+                "the kernel's type information lacks what is needed",
+                "the kernel's type information is ambiguous",
+            ]
+        );
+    }
+
     #[cfg(feature = "cli")]
     #[test]
     fn functions_have_parameters() {

@@ -131,6 +131,12 @@ mod tests {
         assert_eq!(path_of_controller(file, b"cpuacct"), Some(&b"/b"[..]));
         assert_eq!(path_of_controller(file, b"memory"), None);
         assert_eq!(unified(file), Some(&b"/c"[..]));
+        // Version 2 has the number 0 and names no controllers.
+        assert_eq!(unified(b"1::/a\n0:cpu:/b\n0::c\n0::/d\n"), Some(&b"/d"[..]));
+        assert_eq!(
+            path_of_controller(b"0:freezer:/a\n6:freezer:b\n6:freezer:/c\n", b"freezer"),
+            Some(&b"/c"[..])
+        );
     }
 
     #[test]

@@ -248,6 +248,8 @@ mod tests {
             ("fe80::1", "fe80::1", None),
             ("ff02:b::fb", "ff02::fb", Some(11)),
             ("2001:4::1", "2001:4::1", None),
+            ("2a80:4::1", "2a80:4::1", None),
+            ("fec0:4::1", "fec0:4::1", None),
         ] {
             let entry = one(&Written::new(address, 5353, None));
             assert_eq!(entry.socket.endpoint.address(), Some(shown.parse().unwrap()), "{address}");

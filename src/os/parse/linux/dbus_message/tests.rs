@@ -73,6 +73,50 @@ fn properties() {
     assert!(reply(&refused).unwrap().refused);
 }
 
+/// The D-Bus specification lets a receiver ignore fields that it does not know.
+#[test]
+fn other_fields_are_skipped() {
+    const UNIX_FDS: u8 = 9;
+    let mut message = Writer(vec![b'l', METHOD_RETURN, 1, 1]);
+    message.number(0);
+    message.number(7);
+    message.array(8, |fields| {
+        fields.0.push(UNIX_FDS);
+        fields.signature("u");
+        fields.number(2);
+        fields.align(8);
+        fields.0.push(200);
+        fields.signature("g");
+        fields.signature("as");
+        fields.align(8);
+        fields.0.push(REPLY_SERIAL);
+        fields.signature("u");
+        fields.number(1);
+    });
+    message.align(8);
+    let parsed = reply(&message.0).unwrap();
+    assert_eq!((parsed.to, parsed.signature), (Some(1), &b""[..]));
+}
+
+#[test]
+fn an_error_or_a_value_of_another_type_is_no_answer() {
+    for (kind, units, descriptors) in
+        [(ERROR, "a(ssssssouso)", "a(suuutuusu)"), (METHOD_RETURN, "a(ss)", "a(ss)")]
+    {
+        let units = answer(kind, units, |body| body.array(8, |_| ()));
+        assert_eq!(reply(&units).unwrap().units(), None);
+        let descriptors = answer(kind, descriptors, |body| body.array(8, |_| ()));
+        assert_eq!(reply(&descriptors).unwrap().stored_descriptors(), None);
+    }
+    for (kind, signature) in [(ERROR, "v"), (METHOD_RETURN, "gs")] {
+        let text = answer(kind, signature, |body| {
+            body.signature("s");
+            body.text("on-failure");
+        });
+        assert_eq!(reply(&text).unwrap().property_text(), None);
+    }
+}
+
 #[test]
 fn a_call_can_be_read_back() {
     let call = Call {
