@@ -251,9 +251,57 @@ mod tests {
     }
 
     #[test]
+    fn queues_timers_and_shutdowns() {
+        let with = |state: u8, timer: u8| {
+            let mut bytes = message(AF_INET, state, &[127, 0, 0, 1], 53);
+            bytes[2] = timer;
+            bytes[52..56].copy_from_slice(&2500_u32.to_ne_bytes());
+            bytes
+        };
+        const TIME_WAIT: u8 = 6;
+        let left = |state| parse(&with(state, 3), Protocol::Tcp).unwrap().time_wait_left;
+        assert_eq!((left(TIME_WAIT), left(ESTABLISHED)), (Some(2500), None));
+        let timer = |number| parse(&with(ESTABLISHED, number), Protocol::Tcp).unwrap().detail.timer;
+        let until = Duration::from_millis(2500);
+        // idiag_timer in sock_diag(7). Number 4 is the window probe.
+        for (number, kind) in [
+            (1, TcpTimer::Retransmission),
+            (2, TcpTimer::KeepAlive),
+            (3, TcpTimer::End),
+            (4, TcpTimer::Probe),
+        ] {
+            assert_eq!(timer(number), Some((kind, until)));
+        }
+        assert_eq!((timer(0), timer(5)), (None, None));
+        let tcp = parse(&with(ESTABLISHED, 0), Protocol::Tcp).unwrap();
+        assert_eq!((tcp.detail.write_queue, tcp.queue), (Some(128), None));
+        let mut udp = with(CLOSE, 1);
+        let bound = parse(&udp, Protocol::Udp).unwrap();
+        assert_eq!(
+            (bound.detail, bound.queue),
+            (TcpDetail::default(), Some(AcceptQueue { waiting: 3, limit: None }))
+        );
+        udp.extend(attribute(INET_DIAG_SHUTDOWN, &[1]));
+        assert_eq!(parse(&udp, Protocol::Udp).unwrap().state, State::Bound, "it still sends");
+        let mut shut = message(AF_INET, CLOSE, &[127, 0, 0, 1], 53);
+        shut.extend(attribute(INET_DIAG_SHUTDOWN, &[3]));
+        assert_eq!(parse(&shut, Protocol::Udp).unwrap().state, State::Closed);
+        shut[1] = LISTEN;
+        assert_eq!(parse(&shut, Protocol::Tcp).unwrap().state, State::Listen);
+    }
+
+    #[test]
     fn listeners_are_asked_for_alone() {
-        assert_eq!(States::Listeners.bits(Protocol::Tcp), 1 << 10);
-        assert_eq!(States::All.bits(Protocol::Tcp) & (1 << 13 | 1), 0);
+        // The bits are 1 << TCP_ESTABLISHED (1), TCP_CLOSE (7), TCP_LISTEN (10), TCP_BOUND_INACTIVE (13).
+        assert_eq!(States::Listeners.bits(Protocol::Tcp), 0x400);
+        assert_eq!(States::Listeners.bits(Protocol::Udp), 0x80);
+        assert_eq!(States::All.bits(Protocol::Tcp), 0x1ffe);
+        assert_eq!(States::All.bits(Protocol::Udp), 0x82);
+        assert_eq!(States::Bound.bits(Protocol::Tcp), 0x2000);
+        let begin = |family, protocol| request(family, protocol, States::Listeners, None)[..4].to_vec();
+        // INET_DIAG_SHUTDOWN is the eighth extension.
+        assert_eq!(begin(Family::Ipv4, Protocol::Tcp), [AF_INET, IPPROTO_TCP, 0x80, 0]);
+        assert_eq!(begin(Family::Ipv6, Protocol::Udp), [AF_INET6, IPPROTO_UDP, 0x80, 0]);
         let request = request(Family::Ipv6, Protocol::Tcp, States::Listeners, Some(10309));
         assert_eq!(request.len(), 56);
         assert_eq!(request.get(8..10), Some(&10309_u16.to_be_bytes()[..]));

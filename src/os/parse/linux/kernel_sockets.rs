@@ -110,3 +110,48 @@ fn bytes_of_hex(hex: &str) -> Vec<u8> {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+
+    fn socket(protocol: Protocol, address: &str, port: u16, interface: Option<&str>) -> Socket {
+        let (address, interface) = (address.parse().unwrap(), interface.map(Text::from));
+        Socket::new(protocol, Endpoint::Ip { address, port, interface }, State::Bound)
+    }
+
+    #[test]
+    fn a_claim_is_about_sockets_that_match_in_everything_it_names() {
+        let claim = reported(Protocol::Udp, 4789, Some(Family::Ipv4), KernelSocketKind::Vxlan);
+        assert!(claim.matches(&socket(Protocol::Udp, "0.0.0.0", 4789, None)));
+        for other in [
+            socket(Protocol::Tcp, "0.0.0.0", 4789, None),
+            socket(Protocol::Udp, "0.0.0.0", 4790, None),
+            socket(Protocol::Udp, "::", 4789, None),
+            socket(Protocol::Udp, "10.0.0.1", 4789, None),
+            socket(Protocol::Udp, "0.0.0.0", 4789, Some("eth0")),
+        ] {
+            assert!(!claim.matches(&other), "{other:?}");
+        }
+        let either = KernelSocketReport { family: None, port: None, ..claim.clone() };
+        assert!(either.matches(&socket(Protocol::Udp, "::", 4790, None)));
+        let path = Endpoint::Unix { path: None };
+        assert!(!either.matches(&Socket::new(Protocol::Udp, path, State::Bound)));
+    }
+
+    #[test]
+    fn claims_of_an_address_or_of_any_interface() {
+        let claim = |bound| KernelSocketReport {
+            bound,
+            ..reported(Protocol::Udp, 4789, None, KernelSocketKind::Vxlan)
+        };
+        let address = claim(Bound::Address("10.0.0.1".parse().unwrap()));
+        assert!(address.matches(&socket(Protocol::Udp, "10.0.0.1", 4789, None)));
+        assert!(!address.matches(&socket(Protocol::Udp, "10.0.0.2", 4789, None)));
+        let interface = claim(Bound::Interface);
+        assert!(interface.matches(&socket(Protocol::Udp, "0.0.0.0", 4789, Some("eth0"))));
+        assert!(!interface.matches(&socket(Protocol::Udp, "0.0.0.0", 4789, None)));
+        assert!(!interface.matches(&socket(Protocol::Udp, "10.0.0.1", 4789, Some("eth0"))));
+    }
+}

@@ -208,6 +208,20 @@ mod tests {
         assert!(read(&torn).0.is_err());
     }
 
+    #[cfg(feature = "cli")]
+    #[test]
+    fn messages_that_answer_no_request() {
+        let mut payloads = Vec::new();
+        let mut bytes = [message(KIND, 0, 0, b"abcde"), message(KIND, 0, 0, b"ef")].concat();
+        each_message(&bytes, |payload| payloads.push(payload.to_vec()));
+        assert_eq!(payloads, [b"abcde".to_vec(), b"ef".to_vec()]);
+        // The second message says that it is longer than what follows.
+        bytes.truncate(bytes.len() - 4);
+        payloads.clear();
+        each_message(&bytes, |payload| payloads.push(payload.to_vec()));
+        assert_eq!(payloads, [b"abcde".to_vec()]);
+    }
+
     #[test]
     fn attributes_end_where_they_are_torn() {
         let mut list = Vec::new();

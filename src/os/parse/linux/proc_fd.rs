@@ -147,6 +147,8 @@ mod tests {
         assert_eq!(number(c"4294967296"), None);
         assert_eq!(number(c"self"), None);
         assert_eq!(number(c".."), None);
+        assert_eq!(digits(b"9223372036854775807"), Some(i64::MAX.unsigned_abs()), "19 digits");
+        assert_eq!(digits(b"18446744073709551616"), None, "20 digits");
     }
 
     #[test]
@@ -163,6 +165,11 @@ mod tests {
         let contents = parse_ring(info);
         assert_eq!(contents.protocols, [Protocol::Tcp, Protocol::Udp].into());
         assert!(contents.is_opaque() && contents.sockets.is_empty());
+        let names = ["TCP", "MPTCPv6", "UDP", "UNIX", "UNIX-STREAM", "UNIX-DGRAM", "SCTP", "SCTPv6", "RAW"];
+        let protocols = names.map(|name| protocol(name.as_bytes()));
+        let (tcp, udp) = (Some(Protocol::Tcp), Some(Protocol::Udp));
+        let (unix, sctp) = (Some(Protocol::Unix), Some(Protocol::Sctp));
+        assert_eq!(protocols, [tcp, tcp, udp, unix, unix, unix, sctp, sctp, None]);
     }
 
     #[test]
@@ -171,6 +178,9 @@ mod tests {
         let contents = parse_ring(info);
         assert_eq!(contents.operations, [6, 13].into());
         assert!(contents.accepts() && contents.polls() && !contents.transfers());
+        // IORING_OP_RECV of linux/io_uring.h.
+        let receives = parse_ring(b"PollList:\n  op=27, task_works=0\n");
+        assert!(receives.transfers() && !receives.accepts() && !receives.polls());
     }
 
     #[test]

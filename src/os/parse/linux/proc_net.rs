@@ -99,5 +99,31 @@ mod tests {
         assert_eq!(socket(4712).peer, Some("127.0.0.1:53".parse().unwrap()));
         let six = b"h\n 0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 7 0 9\n";
         assert_eq!(parse_net(six)[0].1.local, "[::1]:80".parse().unwrap());
+        let every_word = parse_net_address("B80D012004030201080706050C0B0A09:0035");
+        assert_eq!(every_word, Some("[2001:db8:102:304:506:708:90a:b0c]:53".parse().unwrap()));
+    }
+
+    /// include/net/tcp_states.h.
+    #[test]
+    fn every_tcp_state() {
+        let states = [
+            State::Unknown,
+            State::Established,
+            State::SynSent,
+            State::SynReceived,
+            State::FinWait1,
+            State::FinWait2,
+            State::TimeWait,
+            State::Closed,
+            State::CloseWait,
+            State::LastAck,
+            State::Listen,
+            State::Closing,
+            State::SynReceived,
+            State::Unknown,
+        ];
+        for (number, state) in (0..).zip(states) {
+            assert_eq!(tcp_state(number), state, "{number}");
+        }
     }
 }

@@ -269,6 +269,9 @@ mod tests {
         assert!(
             !success.restarts_after(Ending::Exit(143)) && !success.restarts_after(Ending::Signal(SIGKILL))
         );
+        let handles_it =
+            RestartPolicy { success: statuses(&[128 + SIGTERM, 1], &[]), ..policy(Restart::OnFailure) };
+        assert_eq!(handles_it.after_signal(SIGTERM), AfterSignal::StaysDown);
         let prevent = RestartPolicy { prevent: statuses(&[], &[SIGTERM]), ..policy(Restart::Always) };
         assert!(!prevent.restarts_after(Ending::Signal(SIGTERM)) && prevent.restarts_after(Ending::Exit(0)));
         let force = RestartPolicy { force: statuses(&[0], &[]), ..policy(Restart::No) };
@@ -286,6 +289,16 @@ mod tests {
         assert_eq!(ends(KillMode::Process, 7), Some(true));
         assert_eq!(ends(KillMode::Process, 8), Some(false));
         assert_eq!(ends(KillMode::Unknown, 7), None);
+        // systemd.kill(5).
+        for (name, kill_mode) in [
+            ("control-group", KillMode::ControlGroup),
+            ("mixed", KillMode::Mixed),
+            ("process", KillMode::Process),
+            ("none", KillMode::None),
+            ("later", KillMode::Unknown),
+        ] {
+            assert_eq!(KillMode::parse(name.as_bytes()), kill_mode);
+        }
     }
 
     #[test]

@@ -129,6 +129,8 @@ mod tests {
         assert_eq!(policy.success, ExitStatuses { codes: vec![143, 75], signals: vec![9] });
         assert_eq!(policy.prevent, ExitStatuses::default());
         assert_eq!(policy.force, ExitStatuses { codes: vec![], signals: vec![15] });
+        let prevented = super::policy(&settings(b"[Service]\nRestartPreventExitStatus=1 SIGKILL\n")).prevent;
+        assert_eq!(prevented, ExitStatuses { codes: vec![1], signals: vec![9] });
     }
 
     #[test]

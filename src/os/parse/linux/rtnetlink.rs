@@ -147,6 +147,8 @@ mod tests {
         assert!(is(&[name("x"), bridge(), kind("veth")]));
         assert!(!is(&[name("eth0"), kind("veth")]), "the container's end");
         assert!(!is(&[name("veth1f0"), bridge(), kind("dummy")]));
+        let of_its_port = attribute(18, &attribute(4, b"veth\0"));
+        assert!(!is(&[name("veth1f0"), of_its_port]), "IFLA_INFO_SLAVE_KIND is the kind of its bridge");
         assert!(!is_containers_link(b""));
     }
 
@@ -170,9 +172,34 @@ mod tests {
             let bytes = [&[0; 4][..], &8_u16.to_ne_bytes(), &1_u16.to_ne_bytes(), &id.to_ne_bytes()];
             bytes.concat()
         };
-        assert_eq!(namespace_id(&message(3)), Some(3));
+        assert_eq!((namespace_id(&message(3)), namespace_id(&message(0))), (Some(3), Some(0)));
         assert_eq!(namespace_id(&message(-1)), None, "it is not assigned");
         assert_eq!(namespace_id(b""), None);
+        let with_another = [&message(3)[..], &attribute(4, &7_i32.to_ne_bytes())].concat();
+        assert_eq!(namespace_id(&with_another), Some(3), "NETNSA_TARGET_NSID is another one");
+    }
+
+    #[test]
+    fn addresses_of_links() {
+        let message = |flags: u8, attributes: &[Vec<u8>]| {
+            [&[0, 64, flags, 0][..], &5_u32.to_ne_bytes(), &attributes.concat()].concat()
+        };
+        let own: IpAddr = "10.0.0.1".parse().unwrap();
+        let point_to_point = [attribute(IFA_ADDRESS, &[10, 0, 0, 2]), attribute(IFA_LOCAL, &[10, 0, 0, 1])];
+        assert_eq!(address(&message(0, &point_to_point)), Some((own, 5, Usability::Usable)));
+        let one = IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, 1]);
+        let bytes = attribute(IFA_ADDRESS, &[&[0xfd, 0][..], &[0; 13], &[1]].concat());
+        let tentative = u8::try_from(IFA_F_TENTATIVE).unwrap();
+        assert_eq!(
+            address(&message(tentative, std::slice::from_ref(&bytes))),
+            Some((one, 5, Usability::Tentative))
+        );
+        // All flags are in IFA_FLAGS: here IFA_F_NOPREFIXROUTE, and none of the lower eight.
+        let flags = attribute(IFA_FLAGS, &0x200_u32.to_ne_bytes());
+        assert_eq!(address(&message(tentative, &[bytes.clone(), flags])), Some((one, 5, Usability::Usable)));
+        let flags = attribute(IFA_FLAGS, &(0x200 | IFA_F_TENTATIVE).to_ne_bytes());
+        assert_eq!(address(&message(0, &[bytes, flags])), Some((one, 5, Usability::Tentative)));
+        assert_eq!(address(&message(0, &[])), None);
     }
 
     #[test]

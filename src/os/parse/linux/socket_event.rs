@@ -255,6 +255,32 @@ mod tests {
         assert_eq!(record(&bytes(Hook::Bind, 0, 17)).unwrap().port, 3000);
         assert_eq!(record(&bytes(Hook::Listen, 0, 1)), None);
         assert_eq!(record(&bytes(Hook::Listen, 0, 6)[1..]), None);
+        assert_eq!(record(&bytes(Hook::Listen, 0, 6)[..RECORD - 1]), None);
+    }
+
+    #[test]
+    fn every_hook_and_protocol() {
+        for hook in [Hook::Listen, Hook::Bind, Hook::StopListening, Hook::Unbind] {
+            assert_eq!(record(&bytes(hook, 0, 17)).unwrap().hook, hook);
+        }
+        let mut unknown = bytes(Hook::Listen, 0, 6);
+        put(&mut unknown, HOOK, &5_u16.to_ne_bytes());
+        assert_eq!(record(&unknown), None);
+        for (number, protocol, is_multipath) in [
+            (6, Protocol::Tcp, false),
+            (IPPROTO_MPTCP, Protocol::Tcp, true),
+            (17, Protocol::Udp, false),
+            (132, Protocol::Sctp, false),
+            (136, Protocol::UdpLite, false),
+        ] {
+            let event = record(&bytes(Hook::Bind, 0, number)).unwrap();
+            assert_eq!((event.protocol, event.is_multipath), (protocol, is_multipath));
+        }
+        let mut connected = bytes(Hook::StopListening, 0, 6);
+        put(&mut connected, PEER_PORT, &443_u16.to_ne_bytes());
+        put(&mut connected, INTERFACE, &3_u32.to_ne_bytes());
+        let event = record(&connected).unwrap();
+        assert_eq!((event.has_peer, event.interface), (true, Some(3)));
     }
 
     /// A message as the kernel sends it: ports, the peer's address, and the write queue.
@@ -277,6 +303,10 @@ mod tests {
             assert_eq!((found.address, found.port), ("127.0.0.1".parse().unwrap(), 3000));
             assert_eq!((found.cookie, found.interface), (640, None));
         }
+        let mut bound = message(17, [3000, 0], [0; 4], 0);
+        put(&mut bound, 40, &3_u32.to_ne_bytes());
+        let found = destroyed(&bound).unwrap();
+        assert_eq!((found.protocol, found.interface), (Protocol::Udp, Some(3)));
     }
 
     #[test]
@@ -287,6 +317,8 @@ mod tests {
             ("a refused client", message(6, [3000, 0], [127, 0, 0, 1], 3)),
             ("a refused client over IPv6", message(6, [3000, 0], [0; 4], 3)),
             ("a connection that nobody accepted", message(6, [3000, 0], [127, 0, 0, 1], 65_538)),
+            ("a peer's port alone", message(17, [3000, 9], [0; 4], 0)),
+            ("a peer's address alone", message(17, [3000, 0], [127, 0, 0, 1], 0)),
             ("a raw socket", message(1, [3000, 0], [0; 4], 0)),
         ] {
             assert_eq!(destroyed(&bytes), None, "{what}");

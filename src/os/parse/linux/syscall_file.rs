@@ -143,12 +143,22 @@ mod tests {
         );
         let connect = line(203, "0x9 0x0 0x0 0x0 0x0 0x0");
         assert_eq!(waits(&connect), Some(WaitsOn::Descriptor(WaitingCall::Connect, 9)));
+        let send = line(206, "0x9 0x0 0x0 0x0 0x0 0x0");
+        assert_eq!(waits(&send), Some(WaitsOn::Descriptor(WaitingCall::Send, 9)));
+        let read = line(63, "0x5 0x0 0x0 0x0 0x0 0x0");
+        assert_eq!(waits(&read), Some(WaitsOn::File(WaitingCall::Receive, 5)));
         let write = line(64, "0x5 0x0 0x0 0x0 0x0 0x0");
         assert_eq!(waits(&write), Some(WaitsOn::File(WaitingCall::Send, 5)));
         let poll = line(73, "0x7f00 0x2 0x0 0x0 0x8 0x0");
         assert_eq!(waits(&poll), Some(WaitsOn::Poll { array: 0x7f00, count: 2 }));
         let select = line(72, "0x4 0x7f00 0x0 0x0 0x0 0x0");
         assert_eq!(waits(&select), Some(WaitsOn::Select { sets: [0x7f00, 0, 0], count: 4 }));
+        let poll = line(73, "0x7f00 0xffffffff00000002 0x0 0x0 0x8 0x0");
+        assert_eq!(waits(&poll), Some(WaitsOn::Poll { array: 0x7f00, count: 2 }));
+        let select = line(72, "0xffffffff00000004 0x7f00 0x1 0x2 0x0 0x0");
+        assert_eq!(waits(&select), Some(WaitsOn::Select { sets: [0x7f00, 1, 2], count: 4 }));
+        assert_eq!(waits(&line(73, "0x7f00 0x0 0x0 0x0 0x8 0x0")), None, "no descriptor");
+        assert_eq!(waits(&line(72, "0x0 0x7f00 0x0 0x0 0x0 0x0")), None, "no descriptor");
         assert_eq!(waits(&line(98, "0x7f00 0x0 0x0 0x0 0x0 0x0")), None);
     }
 
@@ -158,6 +168,9 @@ mod tests {
         for none in [&b"running\n"[..], b"-1 0x7ffd0 0x7f00\n", b"", b"43\n", of_the_kernel] {
             assert_eq!(SystemCall::parse(none), None);
         }
+        let other_word_size = if usize::BITS == 64 { "0xffd0a000" } else { "0x7f418aab2fc0" };
+        let other = format!("63 0x5 0x0 0x0 0x0 0x0 0x0 {other_word_size} 0x1234\n");
+        assert_eq!(SystemCall::parse(other.as_bytes()), None);
         // What is left of the call by which a ring was entered.
         assert_eq!(SystemCall::parse(b"426 0x4 0x1 0x0 0x0 0x0 0x0 0x0 0x0\n"), None);
     }

@@ -99,6 +99,9 @@ mod tests {
     fn names_of_units() {
         let path = |unit: &str| object_path(&unit.into());
         assert_eq!(path("cups.socket"), "/org/freedesktop/systemd1/unit/cups_2esocket");
+        assert_eq!(path("web2.socket"), "/org/freedesktop/systemd1/unit/web2_2esocket");
+        assert_eq!(inet_address(&"[::]:80".into()), Some("[::]:80".parse().unwrap()));
+        assert_eq!(inet_address(&"/run/x".into()), None);
         assert_eq!(path("9p@a-b.socket"), "/org/freedesktop/systemd1/unit/_39p_40a_2db_2esocket");
         assert_eq!(connection_template(&"x.socket".into()), Some("x@.service".into()));
         assert_eq!(connection_template(&"x.service".into()), None);
@@ -141,6 +144,7 @@ mod tests {
             listen_addresses("[Socket]\nListenStream=1\nListenDatagram=\nListenStream=[fe80::1]:82%eth0\n"),
             ["Stream [fe80::1]:82"]
         );
+        assert_eq!(listen_addresses("[Socket]\nListenStream=@x\nListenStream=/run/%n\n"), ["Stream @x"]);
         assert!(
             listen_addresses("[Socket]\nListenStream=vsock:2:1\nListenStream=%h/x\nListenFIFO=/x\n")
                 .is_empty()

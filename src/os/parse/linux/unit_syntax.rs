@@ -152,6 +152,13 @@ mod tests {
     }
 
     #[test]
+    fn a_continued_line_begins_no_section() {
+        let found = settings(b"[Socket]\nListenStream=a \\\n[::1]\nAccept=no\n");
+        let found: Vec<_> = found.iter().map(|it| (it.section.as_slice(), it.value.as_slice())).collect();
+        assert_eq!(found, [(&b"Socket"[..], &b"a  [::1]"[..]), (b"Socket", b"no")]);
+    }
+
+    #[test]
     fn time_spans() {
         let milliseconds = |text: &str| time_span(text.as_bytes()).map(|span| span.as_millis());
         for (text, span) in [

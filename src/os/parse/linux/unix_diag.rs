@@ -180,6 +180,36 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_and_what_a_listener_has_not_accepted() {
+        let message = |state: u8, attributes: &[(u16, &[u32])]| {
+            let mut message = vec![AF_UNIX, 1, state, 0];
+            message.extend([99_u32, 7, 0].map(u32::to_ne_bytes).concat());
+            for (kind, words) in attributes {
+                message.extend(u16::try_from(4 + 4 * words.len()).unwrap().to_ne_bytes());
+                message.extend(kind.to_ne_bytes());
+                message.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+            }
+            message
+        };
+        let connected = parse(&message(
+            1,
+            &[(UNIX_DIAG_PEER, &[4712]), (UNIX_DIAG_RQLEN, &[5, 9]), (UNIX_DIAG_UID, &[1000])],
+        ))
+        .unwrap();
+        assert_eq!((connected.state, connected.inode, connected.cookie), (State::Established, 99, 7));
+        assert_eq!((connected.peers, connected.uid), (vec![4712], Some(1000)));
+        assert_eq!(connected.queue, Some(AcceptQueue { waiting: 5, limit: None }));
+        let listener = parse(&message(LISTEN, &[(UNIX_DIAG_ICONS, &[4713, 0, 4714])])).unwrap();
+        assert_eq!(listener.peers, [4713, 4714], "0 is a socket that has ended");
+        let datagram = parse(&message(7, &[])).unwrap();
+        assert_eq!((datagram.state, datagram.queue, datagram.uid), (State::Bound, None, None));
+        assert_eq!(parse(&message(3, &[])).unwrap().state, State::Unknown);
+        let mut inet = message(1, &[]);
+        inet[0] = 2;
+        assert_eq!(parse(&inet), None);
+    }
+
+    #[test]
     fn lines_of_proc_net_unix() {
         let table = b"Num       RefCount Protocol Flags    Type St Inode Path\n\
             0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/a b.sock\n\
