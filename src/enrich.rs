@@ -3,6 +3,7 @@
 pub(crate) mod children;
 pub(crate) mod containers;
 pub(crate) mod forwarding_rules;
+mod holder_processes;
 pub(crate) mod notes;
 pub(crate) mod program_labels;
 pub(crate) mod services;

@@ -248,7 +248,7 @@ mod tests {
             let mut process = process("node");
             process.uid = Some(1000);
             process.container = Some(Container { uid, ..container("docker", "web-1") });
-            let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
+            let holder = Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
             let engine_user = engine_user(&listener, &holder, &engine_users);
             line(stop_container(holder.process.container.as_ref().unwrap(), engine_user.as_ref(), Some(0)))
         };
@@ -265,7 +265,7 @@ mod tests {
     ) -> Vec<String> {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
-        let holder = Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor };
+        let holder = Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
         listener.holders = vec![holder.clone()];
         on(&mut listener);
         managers(&listener, &holder, None, supervisor).iter().map(|one| line(one.stop(Some(0)))).collect()
@@ -318,7 +318,7 @@ mod tests {
                 listener.service = Some(unit);
                 let mut server = process("node");
                 server.service = Some(system_unit("web.service"));
-                let holder = Holder { process: server, descriptors: vec![3], evidence: Evidence::Descriptor };
+                let holder = Holder { process: server.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
                 listener.holders.extend(started.then_some(holder));
             }
         };

@@ -19,6 +19,7 @@ pub(crate) mod process_table;
 pub(crate) mod request;
 mod security_module;
 pub(crate) mod selection;
+pub(crate) mod shared;
 pub(crate) mod snapshot;
 pub(crate) mod socket;
 mod sources;
@@ -48,6 +49,7 @@ pub use process::{
 pub use request::{HolderSearch, Reader};
 pub use security_module::{Confinement, SecurityModule};
 pub use selection::{Selection, UserName};
+pub use shared::Shared;
 pub use snapshot::{
     Connection, DescriptorStore, Listener, PathContent, Probe, ProbeOutcome, Snapshot, UnixPath,
     UserNamespace, UserRange,

@@ -45,7 +45,7 @@ pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
                 continue;
             }
             if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
-                plan.refusals.push(PlanRefusal::Uncertain(holder.process.clone(), listener.socket.clone()));
+                plan.refusals.push(PlanRefusal::Uncertain(Process::clone(&holder.process), listener.socket.clone()));
             }
             let entry = held.entry(holder.process.id).or_insert((holder, listener, Vec::new()));
             entry.2.push(listener.socket.clone());
@@ -139,7 +139,7 @@ impl Plan {
         facts: &PlanInputs<'_>,
         request: PlanRequest,
     ) {
-        let process = &holder.process;
+        let process = &*holder.process;
         let engine_user = management::engine_user(listener, holder, facts.engine_users);
         let supervisor = facts.supervisors.get(&process.id.pid).cloned();
         let managers = management::managers(listener, holder, engine_user, supervisor);
@@ -147,10 +147,10 @@ impl Plan {
         let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
         // A manager does not stop a frozen process: systemd 257 refuses to.
         let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
-        let step = |action| Step { process: process.clone(), reason: StepReason::Holder(sockets), action };
+        let step = |action| Step { process: Process::clone(process), reason: StepReason::Holder(sockets), action };
         if request.via == Via::Signal {
             self.refusals.extend(role(process).map(|role| PlanRefusal::StandsFor {
-                process: process.clone(),
+                process: Process::clone(process),
                 role,
                 manager: first.cloned(),
                 command: command.clone(),
@@ -168,7 +168,7 @@ impl Plan {
             return;
         }
         if frozen {
-            self.refusals.push(PlanRefusal::Frozen(process.clone()));
+            self.refusals.push(PlanRefusal::Frozen(Process::clone(process)));
             return;
         }
         match (first, managers.iter().any(|manager| manager.via() == request.via), command) {
@@ -177,17 +177,17 @@ impl Plan {
             }
             (Some(manager), _, None) if manager.via() == request.via => {
                 self.refusals
-                    .push(PlanRefusal::NoCommand { process: process.clone(), manager: manager.clone() });
+                    .push(PlanRefusal::NoCommand { process: Process::clone(process), manager: manager.clone() });
             }
             (Some(manager), true, command) => self.refusals.push(PlanRefusal::OtherManager {
-                process: process.clone(),
+                process: Process::clone(process),
                 via: request.via,
                 manager: manager.clone(),
                 command,
             }),
             _ => self
                 .refusals
-                .push(PlanRefusal::NoManager { process: Some(process.clone()), via: request.via }),
+                .push(PlanRefusal::NoManager { process: Some(Process::clone(process)), via: request.via }),
         }
     }
 

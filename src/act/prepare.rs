@@ -51,7 +51,7 @@ impl Prepared {
         let has_port = |listener: &Listener| listener.socket.endpoint.port() == Some(port);
         let sockets: Vec<Listener> = snapshot.listeners.into_iter().filter(has_port).collect();
         let steps = sockets.iter().flat_map(|listener| &listener.holders).map(|holder| Step {
-            process: holder.process.clone(),
+            process: Process::clone(&holder.process),
             reason: StepReason::Holder(sockets.iter().map(|listener| listener.socket.clone()).collect()),
             action: Action::Signal(os::EndSignal::Terminate),
         });
@@ -167,7 +167,7 @@ impl SharedFacts {
     fn read<'a>(ports: impl Iterator<Item = &'a Port>, request: PlanRequest) -> Result<SharedFacts, Error> {
         let mut holders: Vec<(&Process, &Listener)> = ports
             .flat_map(|port| &port.sockets)
-            .flat_map(|listener| listener.holders.iter().map(move |holder| (&holder.process, listener)))
+            .flat_map(|listener| listener.holders.iter().map(move |holder| (&*holder.process, listener)))
             .collect();
         holders.compact_sort_by_key(|(process, _)| process.id);
         holders.dedup_by_key(|(process, _)| process.id);

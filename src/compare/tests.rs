@@ -12,7 +12,7 @@ pub(super) fn listener(port: u16, inode: u64, pids: &[u32]) -> Listener {
     let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
     listener.socket.inode = Some(inode);
     let holder = |pid: &u32| Holder {
-        process: Process { ..Process::new(ProcessId { pid: *pid, start: Some(1) }, "server".into()) },
+        process: Process { ..Process::new(ProcessId { pid: *pid, start: Some(1) }, "server".into()) }.into(),
         descriptors: vec![3],
         evidence: Evidence::Descriptor,
     };

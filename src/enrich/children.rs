@@ -1,7 +1,8 @@
 //! Adds the children of holders.
 
 use crate::model::process_table::ProcessEntry;
-use crate::model::{Listener, RelatedProcess};
+use super::holder_processes;
+use crate::model::{Listener, Process, RelatedProcess};
 use crate::os;
 
 /// Adds the children of every holder by one read of the system's processes. A process that has ended and waits for its
@@ -12,19 +13,19 @@ pub(crate) fn add(listeners: &mut [Listener]) {
     }
     let Ok(table) = os::process_table() else { return };
     let related = |entry: &ProcessEntry| RelatedProcess { pid: entry.id.pid, name: entry.name.clone() };
-    for holder in listeners.iter_mut().flat_map(|listener| &mut listener.holders) {
-        let process = &mut holder.process;
+    let add = |process: &mut Process| {
         // A process that ended meanwhile has none that are known: its pid may be another's.
         let is_there = table.find(process.id).is_some();
         let children = || table.children(process.id.pid).filter(|child| !child.zombie).map(related).collect();
         process.children = is_there.then(children);
-    }
+    };
+    holder_processes::change(listeners, |_| true, add);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Endpoint, Evidence, Holder, Process, Protocol, Socket, State};
+    use crate::model::{Endpoint, Evidence, Holder, Protocol, Socket, State};
 
     #[test]
     fn a_process_that_ended_has_unknown_children() {
@@ -32,7 +33,7 @@ mod tests {
         let mut ended = entry.id;
         ended.start = ended.start.map(|start| start + 1);
         let holder = |id| Holder {
-            process: Process::new(id, entry.name.clone()),
+            process: Process::new(id, entry.name.clone()).into(),
             descriptors: Vec::new(),
             evidence: Evidence::Descriptor,
         };

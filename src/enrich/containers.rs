@@ -17,7 +17,7 @@ use matching::{RuntimeContainers, RuntimeScope, SocketKey};
 use crate::management::proxy::{self, ContainerRef, Proxy};
 use crate::model::{
     Container, ContainerRuntime, Gap, GapDetail, GapKind, GapReason, Help, Listener, Note, PrivilegePurpose,
-    SilentRuntime, Text,
+    SilentRuntime, Socket, Text,
 };
 use crate::os::parse::container_list;
 use crate::os::{self, ConnectAs, Reply, RuntimeError, RuntimeKind};
@@ -130,31 +130,39 @@ impl<'a> ContainerLookup<'a> {
     /// Completes the containers that were found by cgroup.
     fn complete(&mut self, listener: &mut Listener) {
         let socket = &listener.socket;
-        let own = listener.container.iter_mut().map(|container| (container, socket.uid));
-        let holders = listener.holders.iter_mut();
-        let of_holders = holders.filter_map(|holder| {
-            let uid = holder.process.uid;
-            Some((holder.process.container.as_mut()?, uid))
-        });
-        for (container, uid) in own.chain(of_holders) {
-            if kind_of(container).is_none() {
-                continue;
-            }
-            // The system's engine has no containers in a user's cgroups. A user can name a cgroup like a container.
-            let of_user = container.uid.is_some();
-            let containers = self.containers_for(container.uid.or(uid), true);
-            let containers =
-                containers.filter(|containers| !of_user || containers.scope != RuntimeScope::System);
-            let running = matching::by_id(containers, &container.id);
-            let Some(running) = running else {
-                self.unreported += 1;
-                continue;
-            };
-            let inside = socket.namespace.is_some() || running.on_host == Some(true);
-            let port = socket.endpoint.port().filter(|_| inside);
-            let uid = running.container.uid.or(container.uid);
-            *container = Container { port, uid, ..running.container.clone() };
+        if let Some(container) = &listener.container
+            && let Some(completed) = self.completed(container, socket.uid, socket)
+        {
+            listener.container = Some(completed);
         }
+        for holder in &mut listener.holders {
+            if let Some(container) = &holder.process.container
+                && let Some(completed) = self.completed(container, holder.process.uid, &listener.socket)
+                && completed != *container
+            {
+                holder.process.container = Some(completed);
+            }
+        }
+    }
+
+    /// Returns what a runtime reports of a container that was found by the cgroup of a socket or of its holder. A
+    /// container that no runtime reports is counted.
+    fn completed(&mut self, container: &Container, uid: Option<u32>, socket: &Socket) -> Option<Container> {
+        kind_of(container)?;
+        // The system's engine has no containers in a user's cgroups. A user can name a cgroup like a container.
+        let of_user = container.uid.is_some();
+        let containers = self.containers_for(container.uid.or(uid), true);
+        let containers =
+            containers.filter(|containers| !of_user || containers.scope != RuntimeScope::System);
+        let running = matching::by_id(containers, &container.id);
+        let Some(running) = running else {
+            self.unreported += 1;
+            return None;
+        };
+        let inside = socket.namespace.is_some() || running.on_host == Some(true);
+        let port = socket.endpoint.port().filter(|_| inside);
+        let uid = running.container.uid.or(container.uid);
+        Some(Container { port, uid, ..running.container.clone() })
     }
 
     /// Adds the container of a proxy to its listener, or what the proxy's command line shows about it.

@@ -2,27 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{FileChange, Listener, Process, ProcessId, Text};
+use crate::model::{Process, ProcessId};
 use crate::os::{self, GivenFiles};
 use crate::program_label;
 
-/// Adds the program label and the change of the script to the holders of listeners. Each process is examined once, however
-/// many sockets it holds.
-pub(crate) fn add(listeners: &mut [Listener]) {
+/// Adds the program label and the change of the script to processes.
+pub(crate) fn add<'a>(processes: impl Iterator<Item = &'a mut Process>) {
     let mut files = GivenFiles::default();
-    let mut examined: BTreeMap<ProcessId, (Option<Text>, Option<FileChange>)> = BTreeMap::new();
-    for holder in listeners.iter_mut().flat_map(|listener| &mut listener.holders) {
-        let process = &mut holder.process;
-        match examined.get(&process.id) {
-            Some((script, change)) => {
-                (process.script, process.script_change) = (script.clone(), *change);
-            }
-            None => {
-                examine(process, &mut files);
-                examined.insert(process.id, (process.script.clone(), process.script_change));
-            }
-        }
-    }
+    processes.for_each(|process| examine(process, &mut files));
 }
 
 /// Adds the program label and the change of the script to a process. A file is read only if the command line does not
@@ -40,30 +27,6 @@ fn examine(process: &mut Process, files: &mut GivenFiles) {
 /// Returns facts about exactly these processes, by pid, with their program labels. Processes that have ended are left out.
 pub(crate) fn describe(ids: &[ProcessId]) -> BTreeMap<u32, Process> {
     let mut processes = os::describe_ids(ids);
-    let mut files = GivenFiles::default();
-    processes.values_mut().for_each(|process| examine(process, &mut files));
+    add(processes.values_mut());
     processes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Endpoint, Protocol, Socket, State};
-    use crate::verdict::test_support::held_by;
-
-    #[test]
-    fn every_socket_of_a_process_has_its_label() {
-        let listener = || {
-            let socket = Socket::new(Protocol::Tcp, Endpoint::Unix { path: None }, State::Listen);
-            let mut listener = held_by(Listener::new(socket), "node");
-            listener.holders[0].process.command = Some(vec!["node".into(), "node_modules/.bin/vite".into()]);
-            listener
-        };
-        let mut listeners = vec![listener(), listener()];
-        add(&mut listeners);
-        let labels: Vec<_> =
-            listeners.iter().map(|listener| listener.holders[0].process.script.clone()).collect();
-        assert!(labels[0].is_some());
-        assert_eq!(labels[0], labels[1]);
-    }
 }

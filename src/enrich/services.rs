@@ -4,22 +4,21 @@ mod sessions;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Gap, Listener, Note, Protocol, Service};
+use super::holder_processes;
+use crate::model::{Gap, Listener, Note, Process, Protocol, Service};
 use crate::os::{self, ServiceQuery};
 use crate::port_info;
 
 /// Adds services and returns the gaps. With `thorough`, managers that are not visible as holders are queried too.
 pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
-    listeners.iter_mut().for_each(sessions::leave_out);
+    sessions::leave_out(listeners);
     let queries: Vec<ServiceQuery<'_>> = listeners.iter().map(query).collect();
     let facts = os::services_of(&queries, thorough, is_service_port);
     for (listener, found) in listeners.iter_mut().zip(facts.sockets) {
         listener.service = found.service.or(listener.service.take());
         listener.descriptor_store = found.descriptor_store.or(listener.descriptor_store.take());
     }
-    for listener in listeners {
-        add_to_holders(listener, &facts.processes);
-    }
+    add_to_holders(listeners, &facts.processes);
     facts.gaps
 }
 
@@ -27,7 +26,7 @@ fn query(listener: &Listener) -> ServiceQuery<'_> {
     ServiceQuery {
         socket: &listener.socket,
         service: listener.service.as_ref(),
-        holders: listener.holders.iter().map(|holder| &holder.process).collect(),
+        holders: listener.holders.iter().map(|holder| &*holder.process).collect(),
         in_container: listener.container.is_some()
             || listener.holders.iter().any(|holder| holder.process.container.is_some()),
     }
@@ -40,13 +39,16 @@ fn is_service_port(name: &str, protocol: Protocol, port: u16) -> bool {
 
 /// Adds the services of holders. If a process runs several services, it is unknown which of them has the socket: a note
 /// names them.
-fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>>) {
-    for holder in &mut listener.holders {
-        let process = &mut holder.process;
-        match services.get(&process.id.pid).map(Vec::as_slice) {
-            None | Some([]) => {}
-            Some([only]) => process.service = process.service.take().or_else(|| Some(only.clone())),
-            Some(several) => {
+fn add_to_holders(listeners: &mut [Listener], services: &BTreeMap<u32, Vec<Service>>) {
+    if services.is_empty() {
+        return;
+    }
+    let of = |process: &Process| services.get(&process.id.pid).map_or(&[][..], Vec::as_slice);
+    let is_single = |process: &Process| process.service.is_none() && of(process).len() == 1;
+    holder_processes::change(listeners, is_single, |process| process.service = of(process).first().cloned());
+    for listener in listeners {
+        for process in listener.holders.iter().map(|holder| &holder.process) {
+            if let several @ [_, _, ..] = of(process) {
                 listener.note.get_or_insert_with(|| Note::SeveralServices {
                     process: process.name.clone(),
                     services: several.iter().map(|service| service.name.clone()).collect(),
@@ -60,7 +62,7 @@ fn add_to_holders(listener: &mut Listener, services: &BTreeMap<u32, Vec<Service>
 mod tests {
     use super::*;
     use crate::management::test_support::system_unit;
-    use crate::model::{Endpoint, Evidence, Holder, Process, ProcessId, Socket, State};
+    use crate::model::{Endpoint, Evidence, Holder, ProcessId, Socket, State};
 
     fn windows_service(name: &str) -> Service {
         Service { manager: "windows".into(), ..system_unit(name) }
@@ -71,9 +73,9 @@ mod tests {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 135, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         let process = Process::new(ProcessId { pid: 7, start: None }, "svchost.exe".into());
-        listener.holders = vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Table }];
+        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Table }];
         let services = services.iter().map(|name| windows_service(name)).collect();
-        add_to_holders(&mut listener, &BTreeMap::from([(7, services)]));
+        add_to_holders(std::slice::from_mut(&mut listener), &BTreeMap::from([(7, services)]));
         let name = |service: &Service| service.name.to_string_lossy().into_owned();
         let note = listener.note.map(|note| note.to_string());
         (listener.holders[0].process.service.as_ref().map(name), note)

@@ -2,29 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Listener, Text};
+use super::holder_processes;
+use crate::model::{Listener, Process, Text};
 use crate::os;
 
 /// Adds the names of users that are known only by uid. Each uid is resolved once.
 pub(crate) fn add(listeners: &mut [Listener]) {
     let mut names: BTreeMap<u32, Option<Text>> = BTreeMap::new();
-    let mut add = |uid: Option<u32>, user: &mut Option<Text>| {
-        if let (Some(uid), None) = (uid, &user) {
-            *user = names.entry(uid).or_insert_with(|| os::user_name(uid)).clone();
-        }
+    let mut name = |uid: Option<u32>| -> Option<Text> {
+        uid.and_then(|uid| names.entry(uid).or_insert_with(|| os::user_name(uid)).clone())
     };
-    for listener in listeners {
-        add(listener.socket.uid, &mut listener.socket.user);
-        for holder in &mut listener.holders {
-            add(holder.process.uid, &mut holder.process.user);
-        }
+    for socket in listeners.iter_mut().map(|listener| &mut listener.socket) {
+        socket.user = socket.user.take().or_else(|| name(socket.uid));
     }
+    let is_unnamed = |process: &Process| process.uid.is_some() && process.user.is_none();
+    holder_processes::change(listeners, is_unnamed, |process| process.user = name(process.uid));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Endpoint, Evidence, Holder, Process, ProcessId, Protocol, Socket, State};
+    use crate::model::{Endpoint, Evidence, Holder, ProcessId, Protocol, Socket, State};
 
     #[test]
     fn unnamed_users_are_named_and_named_ones_are_kept() {
@@ -33,7 +31,7 @@ mod tests {
         let mut process = Process::new(ProcessId { pid: 7, start: None }, "node".into());
         (process.uid, process.user) = (Some(0), Some("of the snapshot".into()));
         listener.socket.uid = Some(0);
-        listener.holders = vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Descriptor }];
+        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
         add(std::slice::from_mut(&mut listener));
         assert_eq!(listener.socket.user, os::user_name(0));
         assert_eq!(listener.holders[0].process.user, Some("of the snapshot".into()));

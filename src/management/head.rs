@@ -57,7 +57,7 @@ mod tests {
             let mut process = Process::new(ProcessId { pid: *pid, start: None }, (*name).into());
             process.parents = vec![RelatedProcess { pid: *parent, name: "x".into() }];
             listener.holders.push(Holder {
-                process,
+                process: process.into(),
                 descriptors: Vec::new(),
                 evidence: Evidence::Descriptor,
             });

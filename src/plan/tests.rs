@@ -81,7 +81,7 @@ fn listener(protocol: Protocol, holders: impl IntoIterator<Item = Process>) -> L
     let mut listener = Listener::new(socket(protocol, 3000));
     listener.holders = holders
         .into_iter()
-        .map(|process| Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor })
+        .map(|process| Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor })
         .collect();
     listener
 }
@@ -133,7 +133,7 @@ impl PlanFacts {
             own_uid: Some(0),
         };
         let holders: Vec<Process> =
-            facts.sockets.iter().flat_map(|it| &it.holders).map(|it| it.process.clone()).collect();
+            facts.sockets.iter().flat_map(|it| &it.holders).map(|it| Process::clone(&it.process)).collect();
         for process in holders {
             facts.add(process, 1, 0, 0);
         }

@@ -173,7 +173,7 @@ impl Card<'_> {
         let listener = self.listener;
         let (socket, current_user) = (&listener.socket, &self.options.current_user);
         let first = listener.head();
-        let process = first.map(|holder| &holder.process);
+        let process = first.map(|holder| &*holder.process);
         add("state", phrases::conditions(listener), Some(TextRole::Unseen));
         add("command", process.and_then(|process| process.command.as_deref()).map(command_line), None);
         let program = process.and_then(|process| process.executable.as_ref());

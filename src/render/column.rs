@@ -163,7 +163,7 @@ impl Column {
     /// it is unknown.
     pub(crate) fn value(self, listener: &Listener, holder: Option<&Holder>, at: Timestamp) -> String {
         let socket = &listener.socket;
-        let process = holder.map(|holder| &holder.process);
+        let process = holder.map(|holder| &*holder.process);
         let text = |text: Option<&Text>| text.map(escape);
         let number = |number: Option<u32>| number.map(|number| number.to_string());
         let value = match self {

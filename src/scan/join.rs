@@ -6,41 +6,21 @@ use std::net::SocketAddr;
 use crate::model::Target;
 use crate::model::compact::CompactCollect as _;
 use crate::model::{
-    Candidate, Connection, Help, Holder, Listener, Process, Protocol, Socket, Unseen, UnseenReason,
+    Candidate, Connection, Help, Holder, Listener, Process, Protocol, Shared, Socket, Unseen, UnseenReason,
 };
 use crate::os::{self, SocketHolder};
 
-/// Facts of processes, cloned for each socket that a process holds and moved for the last one, so that a scan of a
-/// thousand processes does not keep them twice.
+/// Facts of processes. The sockets of a process share them.
 pub(super) struct Processes {
-    facts: BTreeMap<u32, Process>,
+    facts: BTreeMap<u32, Shared<Process>>,
     /// Those that still run although no facts could be read.
     undescribed: BTreeSet<u32>,
-    uses: BTreeMap<u32, usize>,
 }
 
 impl Processes {
-    /// Counts how often each process is needed.
-    pub(super) fn new<'a>(
-        facts: BTreeMap<u32, Process>,
-        undescribed: BTreeSet<u32>,
-        held: impl Iterator<Item = &'a Vec<SocketHolder>>,
-    ) -> Processes {
-        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
-        for held in held.flatten() {
-            *uses.entry(held.process.pid()).or_default() += 1;
-        }
-        Processes { facts, undescribed, uses }
-    }
-
-    /// Returns the facts of a process. `None` if it exited before it was described.
-    fn take(&mut self, pid: u32) -> Option<Process> {
-        let uses = self.uses.get_mut(&pid)?;
-        *uses = uses.saturating_sub(1);
-        match uses {
-            0 => self.facts.remove(&pid),
-            _ => self.facts.get(&pid).cloned(),
-        }
+    pub(super) fn new(facts: BTreeMap<u32, Process>, undescribed: BTreeSet<u32>) -> Processes {
+        let shared = facts.into_iter().map(|(pid, process)| (pid, Shared::from(process)));
+        Processes { facts: shared.collect_map(), undescribed }
     }
 }
 
@@ -49,16 +29,16 @@ pub(super) fn join(
     socket: Socket,
     held: Vec<SocketHolder>,
     unseen: Option<Unseen>,
-    processes: &mut Processes,
+    processes: &Processes,
 ) -> Listener {
     // Most sockets have one holder; a growing vector would allocate four.
     let holders = Vec::with_capacity(held.len());
     let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
     let (mut exited, mut undescribed) = (false, false);
     for held in held {
-        match processes.take(held.process.pid()) {
+        match processes.facts.get(&held.process.pid()) {
             Some(process) => listener.holders.push(Holder {
-                process,
+                process: process.clone(),
                 descriptors: held.descriptors,
                 evidence: held.evidence,
             }),

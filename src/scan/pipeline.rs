@@ -3,6 +3,7 @@
 
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{notes, program_labels, services, users};
+use crate::model::compact::CompactCollect as _;
 use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
 use crate::os::{self, ProgramWords, Row, UnreadProcesses};
 use crate::port_info;
@@ -48,12 +49,8 @@ struct Joined<'a, 'r> {
 type Step = fn(&mut Joined<'_, '_>);
 
 /// The steps in the order in which they run. A step may use what those before it added.
-const STEPS: [Step; 6] =
-    [add_program_labels, add_services, add_users, add_containers, add_monitors, add_notes];
-
-fn add_program_labels(joined: &mut Joined<'_, '_>) {
-    program_labels::add(&mut joined.listeners);
-}
+const STEPS: [Step; 5] =
+    [add_services, add_users, add_containers, add_monitors, add_notes];
 
 fn add_services(joined: &mut Joined<'_, '_>) {
     joined.gaps.extend(services::add(&mut joined.listeners, joined.thorough));
@@ -98,7 +95,7 @@ impl Scan<'_, '_> {
         let clients = connected.iter().flat_map(|connected| &connected.clients);
         let wanted: Vec<&Row> = rows.iter().chain(clients).collect();
         let search = os::holders(&wanted, self.search, ProgramWords(port_info::program_words))?;
-        let facts = os::describe(search.held.iter().flatten().map(|held| &held.process), self.ancestors);
+        let mut facts = os::describe(search.held.iter().flatten().map(|held| &held.process), self.ancestors);
         let of_clients = search.held.get(rows.len()..).unwrap_or_default();
         let connections: Vec<Option<Vec<Connection>>> = match connected {
             Some(connected) => {
@@ -106,8 +103,10 @@ impl Scan<'_, '_> {
             }
             None => vec![None; rows.len()],
         };
-        let mut processes =
-            Processes::new(facts.processes, facts.undescribed, search.held.iter().take(rows.len()));
+        let holders = search.held.iter().take(rows.len()).flatten().map(|held| held.process.pid()).collect_set();
+        let of_holders = facts.processes.iter_mut().filter(|(pid, _)| holders.contains(*pid));
+        program_labels::add(of_holders.map(|(_, process)| process));
+        let processes = Processes::new(facts.processes, facts.undescribed);
         let found = search.held.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
         let mut joined = Joined {
             listeners: Vec::with_capacity(rows.len()),
@@ -118,7 +117,7 @@ impl Scan<'_, '_> {
         };
         joined.gaps.extend(facts.gaps);
         for (row, (((held, unseen), origin), connections)) in rows.into_iter().zip(found) {
-            let mut listener = join(row.socket, held, unseen, &mut processes);
+            let mut listener = join(row.socket, held, unseen, &processes);
             listener.connections = connections;
             (listener.service, listener.container) = origin;
             joined.listeners.push(listener);

@@ -35,7 +35,8 @@ pub(crate) fn held_by(mut listener: Listener, name: &str) -> Listener {
             uid: Some(1000),
             user: Some("dev".into()),
             ..Process::new(ProcessId { pid: 991, start: Some(1) }, name.into())
-        },
+        }
+        .into(),
         descriptors: vec![3],
         evidence: Evidence::Descriptor,
     });

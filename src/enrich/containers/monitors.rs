@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use super::rootless::{Monitor, Network, container, network_file};
+use crate::enrich::holder_processes;
 use crate::management::proxy;
 use crate::management::proxy::ContainerRef;
 use crate::model::process_table::{ProcessEntry, ProcessTable};
@@ -35,21 +36,16 @@ pub(crate) fn add(listeners: &mut [Listener]) {
 /// Adds the unit of a container's monitor to the processes in the container, whose own cgroup is outside of the unit.
 pub(crate) fn add_units(listeners: &mut [Listener]) {
     let is_open = |process: &Process| process.container.is_some() && process.service.is_none();
-    let mut holders = listeners
-        .iter_mut()
-        .flat_map(|listener| &mut listener.holders)
-        .filter(|it| is_open(&it.process))
-        .peekable();
-    if holders.peek().is_none() {
+    if !listeners.iter().flat_map(|listener| &listener.holders).any(|holder| is_open(&holder.process)) {
         return;
     }
     let Ok(table) = os::process_table() else { return };
-    for holder in holders {
-        let ancestors = table.ancestors(holder.process.id.pid);
+    holder_processes::change(listeners, is_open, |process| {
+        let ancestors = table.ancestors(process.id.pid);
         let monitor = ancestors.iter().find(|entry| entry.name.as_bytes() == b"conmon");
         let known = monitor.and_then(|entry| os::describe_ids(&[entry.id]).remove(&entry.id.pid));
-        holder.process.service = known.and_then(|monitor| monitor.service);
-    }
+        process.service = known.and_then(|monitor| monitor.service);
+    });
 }
 
 /// Returns the network helper that holds a listener, if its command line does not name the container.
@@ -60,7 +56,7 @@ fn helper(listener: &Listener) -> Option<&Process> {
             name.starts_with(b"rootlessport") || name.starts_with(b"pasta") || name == b"slirp4netns";
         of_podman && proxy::proxy(process).is_some_and(|proxy| proxy.container == ContainerRef::Unknown)
     };
-    listener.holders.iter().map(|holder| &holder.process).find(is_helper)
+    listener.holders.iter().map(|holder| &*holder.process).find(is_helper)
 }
 
 /// Returns the container network of a helper.

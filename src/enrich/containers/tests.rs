@@ -28,7 +28,7 @@ fn held_by(socket: Socket, command: &str, uid: u32) -> Listener {
         ..Process::new(ProcessId { pid: 991, start: Some(1) }, command[0].clone())
     };
     let process = Process { command: Some(command), ..process };
-    let holder = Holder { process, descriptors: vec![4], evidence: Evidence::Descriptor };
+    let holder = Holder { process: process.into(), descriptors: vec![4], evidence: Evidence::Descriptor };
     Listener { holders: vec![holder], ..Listener::new(socket) }
 }
 

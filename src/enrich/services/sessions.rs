@@ -3,7 +3,8 @@
 //! end all of them, or with KillMode=process (as in Debian's cron.service and ssh.service) none of them, and would prevent
 //! further logins or jobs. Pure.
 
-use crate::model::{Holder, Listener, Process, Service, ServiceManager, SupervisorKind};
+use crate::enrich::holder_processes;
+use crate::model::{Listener, Process, Service, ServiceManager, SupervisorKind};
 
 /// Returns whether this kind of supervisor starts what a user asks for, each time another program.
 fn is_session(kind: &SupervisorKind) -> bool {
@@ -12,40 +13,43 @@ fn is_session(kind: &SupervisorKind) -> bool {
 }
 
 /// Removes the systemd services of such processes, and of their socket if it has no other holder.
-pub(super) fn leave_out(listener: &mut Listener) {
-    let of_session = |process: &Process| {
-        let supervisor = process.supervisor.as_ref();
-        supervisor.is_some_and(|supervisor| {
-            // An editor that is a service also has processes of its own, which are in none of its terminals.
-            is_session(&supervisor.kind) || (supervisor.kind.is_editor() && supervisor.terminal == Some(true))
-        })
-    };
-    let is_plain =
-        |service: &Service| service.manager == ServiceManager::Systemd && !service.is_socket_unit();
-    for holder in &mut listener.holders {
-        if of_session(&holder.process) {
-            holder.process.service.take_if(|service| is_plain(service));
+pub(super) fn leave_out(listeners: &mut [Listener]) {
+    let has_plain = |process: &Process| process.service.as_ref().is_some_and(is_plain);
+    let concerns = |process: &Process| has_plain(process) && is_of_session(process);
+    holder_processes::change(listeners, concerns, |process| process.service = None);
+    for listener in listeners {
+        let all_seen = listener.unseen.is_none() && !listener.holders.is_empty();
+        if all_seen && listener.holders.iter().all(|holder| is_of_session(&holder.process)) {
+            listener.service.take_if(|service| is_plain(service));
         }
     }
-    let all_seen = listener.unseen.is_none() && !listener.holders.is_empty();
-    let is_of_session = |holder: &Holder| of_session(&holder.process);
-    if all_seen && listener.holders.iter().all(is_of_session) {
-        listener.service.take_if(|service| is_plain(service));
-    }
+}
+
+/// Returns whether a session started the process.
+fn is_of_session(process: &Process) -> bool {
+    let supervisor = process.supervisor.as_ref();
+    supervisor.is_some_and(|supervisor| {
+        // An editor that is a service also has processes of its own, which are in none of its terminals.
+        is_session(&supervisor.kind) || (supervisor.kind.is_editor() && supervisor.terminal == Some(true))
+    })
+}
+
+fn is_plain(service: &Service) -> bool {
+    service.manager == ServiceManager::Systemd && !service.is_socket_unit()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::management::test_support::system_unit;
-    use crate::model::{Endpoint, Evidence, ProcessId, Protocol, Socket, State, Supervisor};
+    use crate::model::{Endpoint, Evidence, Holder, ProcessId, Protocol, Socket, State, Supervisor};
 
     fn holder(kind: Option<&str>, terminal: Option<bool>, unit: &str) -> Holder {
         let mut process = Process::new(ProcessId { pid: 9, start: None }, "node".into());
         process.service = Some(system_unit(unit));
         process.supervisor =
             kind.map(|kind| Supervisor { kind: kind.into(), pid: 4, name: "x".into(), terminal });
-        Holder { process, descriptors: vec![3], evidence: Evidence::Descriptor }
+        Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor }
     }
 
     /// Returns whether the service of the socket, and those of the holders, are kept.
@@ -54,7 +58,7 @@ mod tests {
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         listener.service = Some(system_unit(unit));
         listener.holders = holders;
-        leave_out(&mut listener);
+        leave_out(std::slice::from_mut(&mut listener));
         let of_holders = listener.holders.iter().map(|holder| holder.process.service.is_some());
         (listener.service.is_some(), of_holders.collect())
     }

@@ -1,7 +1,7 @@
 //! A process that has a socket open, and how that is known.
 
-use crate::model::Process;
 use crate::model::names::names;
+use crate::model::{Process, Shared};
 
 /// The evidence that a process holds a socket.
 ///
@@ -77,8 +77,8 @@ pub enum Evidence {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Holder {
-    /// The process.
-    pub process: Process,
+    /// The process. Sockets with the same holder share it.
+    pub process: Shared<Process>,
     /// Its descriptors of the socket, ascending. Empty if the system does not report them.
     pub descriptors: Vec<u32>,
     /// The evidence that it holds the socket.

@@ -112,7 +112,7 @@ fn holder() -> impl Strategy<Value = Holder> {
             head: user.map(GitHead::from_text),
             worktree: None,
         });
-        Holder { process, descriptors, evidence: Evidence::Descriptor }
+        Holder { process: process.into(), descriptors, evidence: Evidence::Descriptor }
     })
 }
 
@@ -192,7 +192,7 @@ fn the_reversed_order_ends_with_what_is_unknown_too() {
         ));
         let mut process = Process::new(ProcessId { pid, start: None }, "x".into());
         process.started_at = started.and_then(|at| Timestamp::from_second(at).ok());
-        listener.holders = vec![Holder { process, descriptors: Vec::new(), evidence: Evidence::Descriptor }];
+        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
         listener
     };
     let rows = [row(1, Some(50)), row(2, None), row(3, Some(90)), row(4, Some(70))];

@@ -25,7 +25,7 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
 /// Returns what distinguishes a listener from others of the same process name: container, service, project,
 /// application, folder, command line, part of the kernel.
 pub(crate) fn description(listener: &Listener, current_user: &CurrentUser) -> String {
-    let first = listener.head().map(|holder| &holder.process);
+    let first = listener.head().map(|holder| &*holder.process);
     let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
         let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
@@ -114,7 +114,7 @@ pub(crate) fn conditions(listener: &Listener) -> Option<String> {
     let kept: Vec<(&Process, &Condition)> = listener
         .holders
         .iter()
-        .filter_map(|holder| Some((&holder.process, holder.process.condition.as_ref()?)))
+        .filter_map(|holder| Some((&*holder.process, holder.process.condition.as_ref()?)))
         .collect();
     let described = |(process, condition): &(&Process, &Condition)| {
         let subject = if several { format!("{} is ", process.id.pid) } else { String::new() };

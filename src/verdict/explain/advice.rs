@@ -179,7 +179,7 @@ impl Explanation<'_> {
         let target = || self.observation.target.clone();
         let own_uid = self.observation.uid;
         let processes =
-            || self.standing.iter().flat_map(|listener| &listener.holders).map(|one| &one.process);
+            || self.standing.iter().flat_map(|listener| &listener.holders).map(|one| &*one.process);
         let by_kernel = |listener: &&Listener| {
             listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == UnseenReason::Kernel)
         };
@@ -224,7 +224,7 @@ impl Explanation<'_> {
         let stands_for_others = |process: &&Process| role(process).is_some();
         match processes().find(stands_for_others) {
             Some(process) => vec![Advice::FreeByManager {
-                process: Box::new(process.clone()),
+                process: Box::new(Process::clone(process)),
                 target: target(),
                 managed,
                 privileged,

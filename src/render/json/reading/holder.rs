@@ -48,7 +48,7 @@ impl TryFrom<HolderJson> for Holder {
             condition: json.condition.map(Condition::try_from).transpose()?,
         };
         let evidence = Evidence::parse(&json.evidence).ok_or(InvalidValue("holders.evidence"))?;
-        Ok(Holder { process, descriptors: json.descriptors, evidence })
+        Ok(Holder { process: process.into(), descriptors: json.descriptors, evidence })
     }
 }
 
