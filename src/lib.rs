@@ -123,10 +123,10 @@ pub use model::{
     Help, Holder, HolderMethod, HolderSearch, KernelSocket, KernelSocketKind, Listener, MissingPermissions,
     NetshList, NftablesRule, NotCovered, Note, OpenFilesLimit, OpenService, PathContent, PathTarget,
     PrivilegePurpose, Probe, ProbeOutcome, Process, ProcessId, Project, Protocol, Reader, RelatedProcess,
-    ScanTarget, SecurityModule, Selection, Service, ServiceManager, ServiceScope, Shared, SilentRuntime, Snapshot,
-    Socket, Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target, TargetError,
-    Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply, Unseen,
-    UnseenReason, UserName, UserNamespace, UserRange, WaitingCall, WindowsProxy,
+    ScanTarget, SecurityModule, Selection, Service, ServiceManager, ServiceScope, Shared, SilentRuntime,
+    Snapshot, Socket, Sources, State, Supervisor, SupervisorKind, System, TableRead, TableSource, Target,
+    TargetError, Text, UnixPath, UnknownName, UnknownUser, UnlistedBound, UnreadRules, UnreadableReply,
+    Unseen, UnseenReason, UserName, UserNamespace, UserRange, WaitingCall, WindowsProxy,
 };
 pub use port_info::{
     About, Assignment, CommonUse, Neighbour, Neighbours, PortRange, Registration, UseStatus, about,

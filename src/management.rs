@@ -248,7 +248,8 @@ mod tests {
             let mut process = process("node");
             process.uid = Some(1000);
             process.container = Some(Container { uid, ..container("docker", "web-1") });
-            let holder = Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
+            let holder =
+                Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
             let engine_user = engine_user(&listener, &holder, &engine_users);
             line(stop_container(holder.process.container.as_ref().unwrap(), engine_user.as_ref(), Some(0)))
         };
@@ -318,7 +319,8 @@ mod tests {
                 listener.service = Some(unit);
                 let mut server = process("node");
                 server.service = Some(system_unit("web.service"));
-                let holder = Holder { process: server.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
+                let holder =
+                    Holder { process: server.into(), descriptors: vec![3], evidence: Evidence::Descriptor };
                 listener.holders.extend(started.then_some(holder));
             }
         };

@@ -45,7 +45,8 @@ pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
                 continue;
             }
             if !matches!(holder.evidence, Evidence::Descriptor | Evidence::Table) {
-                plan.refusals.push(PlanRefusal::Uncertain(Process::clone(&holder.process), listener.socket.clone()));
+                plan.refusals
+                    .push(PlanRefusal::Uncertain(Process::clone(&holder.process), listener.socket.clone()));
             }
             let entry = held.entry(holder.process.id).or_insert((holder, listener, Vec::new()));
             entry.2.push(listener.socket.clone());
@@ -147,7 +148,8 @@ impl Plan {
         let frozen = matches!(process.condition, Some(Condition::Frozen(_)));
         // A manager does not stop a frozen process: systemd 257 refuses to.
         let command = first.and_then(|manager| manager.stop(facts.own_uid)).filter(|_| !frozen);
-        let step = |action| Step { process: Process::clone(process), reason: StepReason::Holder(sockets), action };
+        let step =
+            |action| Step { process: Process::clone(process), reason: StepReason::Holder(sockets), action };
         if request.via == Via::Signal {
             self.refusals.extend(role(process).map(|role| PlanRefusal::StandsFor {
                 process: Process::clone(process),
@@ -176,8 +178,10 @@ impl Plan {
                 self.steps.push(step(Action::Stop { via: request.via, command }));
             }
             (Some(manager), _, None) if manager.via() == request.via => {
-                self.refusals
-                    .push(PlanRefusal::NoCommand { process: Process::clone(process), manager: manager.clone() });
+                self.refusals.push(PlanRefusal::NoCommand {
+                    process: Process::clone(process),
+                    manager: manager.clone(),
+                });
             }
             (Some(manager), true, command) => self.refusals.push(PlanRefusal::OtherManager {
                 process: Process::clone(process),

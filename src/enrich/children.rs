@@ -1,7 +1,7 @@
 //! Adds the children of holders.
 
-use crate::model::process_table::ProcessEntry;
 use super::holder_processes;
+use crate::model::process_table::ProcessEntry;
 use crate::model::{Listener, Process, RelatedProcess};
 use crate::os;
 

@@ -152,8 +152,7 @@ impl<'a> ContainerLookup<'a> {
         // The system's engine has no containers in a user's cgroups. A user can name a cgroup like a container.
         let of_user = container.uid.is_some();
         let containers = self.containers_for(container.uid.or(uid), true);
-        let containers =
-            containers.filter(|containers| !of_user || containers.scope != RuntimeScope::System);
+        let containers = containers.filter(|containers| !of_user || containers.scope != RuntimeScope::System);
         let running = matching::by_id(containers, &container.id);
         let Some(running) = running else {
             self.unreported += 1;

@@ -73,7 +73,8 @@ mod tests {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 135, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
         let process = Process::new(ProcessId { pid: 7, start: None }, "svchost.exe".into());
-        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Table }];
+        listener.holders =
+            vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Table }];
         let services = services.iter().map(|name| windows_service(name)).collect();
         add_to_holders(std::slice::from_mut(&mut listener), &BTreeMap::from([(7, services)]));
         let name = |service: &Service| service.name.to_string_lossy().into_owned();

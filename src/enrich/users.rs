@@ -31,7 +31,8 @@ mod tests {
         let mut process = Process::new(ProcessId { pid: 7, start: None }, "node".into());
         (process.uid, process.user) = (Some(0), Some("of the snapshot".into()));
         listener.socket.uid = Some(0);
-        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
+        listener.holders =
+            vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
         add(std::slice::from_mut(&mut listener));
         assert_eq!(listener.socket.user, os::user_name(0));
         assert_eq!(listener.holders[0].process.user, Some("of the snapshot".into()));

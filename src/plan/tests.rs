@@ -81,7 +81,11 @@ fn listener(protocol: Protocol, holders: impl IntoIterator<Item = Process>) -> L
     let mut listener = Listener::new(socket(protocol, 3000));
     listener.holders = holders
         .into_iter()
-        .map(|process| Holder { process: process.into(), descriptors: vec![3], evidence: Evidence::Descriptor })
+        .map(|process| Holder {
+            process: process.into(),
+            descriptors: vec![3],
+            evidence: Evidence::Descriptor,
+        })
         .collect();
     listener
 }

@@ -23,9 +23,26 @@ pub(crate) use writing::{write_document, write_gap, write_line};
 /// The schema written, and the only one read.
 pub const SCHEMA: &str = "allears/1";
 
-#[derive(Serialize, Deserialize)]
+/// A document as it is written: a listener becomes JSON when its turn has come, so that not all of them are in memory
+/// twice.
+#[derive(Serialize)]
+struct WrittenDocument<'a> {
+    schema: &'a str,
+    host: String,
+    os: String,
+    taken_at: Timestamp,
+    privileged: bool,
+    user_namespace: Option<UserNamespaceJson>,
+    complete: bool,
+    asked: Option<Vec<asked::AskedJson>>,
+    listeners: writing::EachListener<'a>,
+    paths: Vec<PathJson>,
+    gaps: Vec<GapJson>,
+}
+
+/// A document as it is read. The tests read back what was written.
+#[derive(Deserialize)]
 struct Document {
-    schema: String,
     host: String,
     os: String,
     taken_at: Timestamp,
@@ -35,7 +52,7 @@ struct Document {
     complete: bool,
     #[serde(default)]
     asked: Option<Vec<asked::AskedJson>>,
-    listeners: Vec<ListenerJson>,
+    listeners: Vec<reading::ListenerEntry>,
     #[serde(default)]
     paths: Vec<PathJson>,
     gaps: Vec<GapJson>,

@@ -56,7 +56,6 @@ pub(crate) struct TableLayout {
     pub(crate) header: Option<Vec<Cell>>,
     /// Each row with the index of its first listener.
     pub(crate) rows: Vec<(usize, Vec<Cell>)>,
-    pub(crate) shortened: Shortened,
 }
 
 /// Writes a snapshot as a table.
@@ -65,8 +64,24 @@ pub(crate) fn write(
     options: &TableOptions,
     out: &mut dyn Write,
 ) -> io::Result<Shortened> {
-    let layout = lay_out(&snapshot.listeners, options);
-    for line in layout.header.iter().chain(layout.rows.iter().map(|(_, line)| line)) {
+    let listeners = &snapshot.listeners;
+    if options.width.is_some() {
+        let groups = group_rows(listeners, &|_| 0);
+        return write_groups(groups.iter(), listeners, options, out);
+    }
+    let rows = listeners.iter().enumerate().map(|(at, listener)| [EqualSockets::one(at, listener)]);
+    write_groups(rows, listeners, options, out)
+}
+
+/// Writes rows one after the other: there may be a hundred thousand, whose cells are not kept.
+fn write_groups<'a, G: AsRef<[EqualSockets<'a>]>>(
+    groups: impl Iterator<Item = G> + Clone,
+    listeners: &'a [Listener],
+    options: &TableOptions,
+    out: &mut dyn Write,
+) -> io::Result<Shortened> {
+    let widths = Widths::measure(groups.clone(), listeners, options);
+    for line in widths.header(options).into_iter().chain(groups.map(|group| widths.line(&group, options))) {
         for piece in line {
             match piece.role {
                 Some(role) => out.write_all(options.palette.paint(role, &piece.text).as_bytes())?,
@@ -75,18 +90,7 @@ pub(crate) fn write(
         }
         out.write_all(b"\n")?;
     }
-    Ok(layout.shortened)
-}
-
-/// Lays listeners out as lines.
-pub(crate) fn lay_out(listeners: &[Listener], options: &TableOptions) -> TableLayout {
-    let groups = match options.width {
-        Some(_) => group_rows(listeners, &|_| 0),
-        None => {
-            listeners.iter().enumerate().map(|(at, listener)| vec![EqualSockets::one(at, listener)]).collect()
-        }
-    };
-    lay_out_groups(&groups, listeners, options)
+    Ok(widths.shortened())
 }
 
 /// Returns the listeners of each row of a table that fits a width. Listeners with different values of `apart` never share a
@@ -104,31 +108,72 @@ pub(crate) fn lay_out_groups<'a>(
     listeners: impl IntoIterator<Item = &'a Listener> + Clone,
     options: &TableOptions,
 ) -> TableLayout {
-    let mut columns = options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
-    let mut rows: Vec<Vec<Cell>> = groups
-        .iter()
-        .map(|group| columns.iter().map(|column| cell(*column, group.as_ref(), options)).collect())
-        .collect();
-    if options.width.is_some() && options.columns.is_none() {
-        drop_empty(&mut columns, &mut rows);
-    }
-    let natural = |at: usize, column: &Column| {
-        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.text.width());
-        let heading = if options.header { column.heading().width() } else { 0 };
-        cells.max().unwrap_or(0).max(heading)
-    };
-    let widths: Vec<usize> = columns.iter().enumerate().map(|(at, column)| natural(at, column)).collect();
-    let fit = match options.width {
-        Some(width) => Fit::into(width, &columns, &widths, options.columns.is_some()),
-        None => Fit { widths: widths.iter().copied().map(Some).collect(), gap: 2 },
-    };
-    let header = options.header.then(|| {
-        let heading = |column: &Column| Cell { text: column.heading(), role: Some(TextRole::Label) };
-        line(&columns.iter().map(heading).collect::<Vec<_>>(), &columns, &fit)
-    });
+    let widths = Widths::measure(groups.iter(), listeners, options);
     let places = groups.iter().filter_map(|group| group.as_ref().first()).map(|first| first.at);
-    let rows = places.zip(rows.iter().map(|row| line(row, &columns, &fit))).collect();
-    TableLayout { header, rows, shortened: fit.shortened(&columns, &widths) }
+    TableLayout {
+        header: widths.header(options),
+        rows: places.zip(groups.iter().map(|group| widths.line(group, options))).collect(),
+    }
+}
+
+/// The columns of a table and their widths, which depend on every row.
+struct Widths {
+    columns: Vec<Column>,
+    /// The widths of the longest cells.
+    natural: Vec<usize>,
+    fit: Fit,
+}
+
+impl Widths {
+    fn measure<'a, G: AsRef<[EqualSockets<'a>]>>(
+        groups: impl Iterator<Item = G>,
+        listeners: impl IntoIterator<Item = &'a Listener> + Clone,
+        options: &TableOptions,
+    ) -> Widths {
+        let mut columns =
+            options.columns.clone().unwrap_or_else(|| default_columns(options.states, listeners));
+        let mut natural: Vec<usize> = vec![0; columns.len()];
+        let mut has_rows = false;
+        for group in groups {
+            has_rows = true;
+            for (column, widest) in columns.iter().zip(&mut natural) {
+                *widest = (*widest).max(cell(*column, group.as_ref(), options).text.width());
+            }
+        }
+        if has_rows && options.width.is_some() && options.columns.is_none() {
+            // Columns that are empty in every row are left out.
+            let mut wide = natural.iter().map(|widest| *widest > 0);
+            columns.retain(|_| wide.next().unwrap_or(true));
+            natural.retain(|widest| *widest > 0);
+        }
+        if options.header {
+            for (column, widest) in columns.iter().zip(&mut natural) {
+                *widest = (*widest).max(column.heading().width());
+            }
+        }
+        let fit = match options.width {
+            Some(width) => Fit::into(width, &columns, &natural, options.columns.is_some()),
+            None => Fit { widths: natural.iter().copied().map(Some).collect(), gap: 2 },
+        };
+        Widths { columns, natural, fit }
+    }
+
+    /// Returns the headings, if the table has any.
+    fn header(&self, options: &TableOptions) -> Option<Vec<Cell>> {
+        let heading = |column: &Column| Cell { text: column.heading(), role: Some(TextRole::Label) };
+        let headings = || self.columns.iter().map(heading).collect::<Vec<_>>();
+        options.header.then(|| line(&headings(), &self.columns, &self.fit))
+    }
+
+    fn line<'a>(&self, group: &impl AsRef<[EqualSockets<'a>]>, options: &TableOptions) -> Vec<Cell> {
+        let cells: Vec<Cell> =
+            self.columns.iter().map(|column| cell(*column, group.as_ref(), options)).collect();
+        line(&cells, &self.columns, &self.fit)
+    }
+
+    fn shortened(&self) -> Shortened {
+        self.fit.shortened(&self.columns, &self.natural)
+    }
 }
 
 fn default_columns<'a>(
@@ -152,18 +197,6 @@ fn default_columns<'a>(
     }
     columns.push(Column::What);
     columns
-}
-
-/// Removes the columns that are empty in every row.
-fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
-    for at in (0..columns.len()).rev() {
-        if !rows.is_empty() && rows.iter().all(|row| row.get(at).is_some_and(|cell| cell.text.is_empty())) {
-            columns.remove(at);
-            for row in rows.iter_mut() {
-                row.remove(at);
-            }
-        }
-    }
 }
 
 fn cell(column: Column, group: &[EqualSockets<'_>], options: &TableOptions) -> Cell {

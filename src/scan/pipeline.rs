@@ -5,7 +5,7 @@ use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{notes, program_labels, services, users};
 use crate::model::compact::CompactCollect as _;
 use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
-use crate::os::{self, ProgramWords, Row, UnreadProcesses};
+use crate::os::{self, Holders, Origin, ProgramWords, Row, UnreadProcesses};
 use crate::port_info;
 
 use super::join::{ConnectionIndex, Processes, join};
@@ -24,6 +24,9 @@ pub(super) struct Scan<'a, 'r> {
     /// Names containers. `None` leaves them unnamed, and no runtime is contacted.
     pub(super) containers: Option<&'a mut ContainerLookup<'r>>,
 }
+
+/// The rows after which memory is returned.
+const ROWS_RETURNED: usize = 4096;
 
 /// What the stages found.
 pub(super) struct PipelineResult {
@@ -49,8 +52,7 @@ struct Joined<'a, 'r> {
 type Step = fn(&mut Joined<'_, '_>);
 
 /// The steps in the order in which they run. A step may use what those before it added.
-const STEPS: [Step; 5] =
-    [add_services, add_users, add_containers, add_monitors, add_notes];
+const STEPS: [Step; 5] = [add_services, add_users, add_containers, add_monitors, add_notes];
 
 fn add_services(joined: &mut Joined<'_, '_>) {
     joined.gaps.extend(services::add(&mut joined.listeners, joined.thorough));
@@ -103,33 +105,34 @@ impl Scan<'_, '_> {
             }
             None => vec![None; rows.len()],
         };
-        let holders = search.held.iter().take(rows.len()).flatten().map(|held| held.process.pid()).collect_set();
+        let holders =
+            search.held.iter().take(rows.len()).flatten().map(|held| held.process.pid()).collect_set();
         let of_holders = facts.processes.iter_mut().filter(|(pid, _)| holders.contains(*pid));
         program_labels::add(of_holders.map(|(_, process)| process));
         let processes = Processes::new(facts.processes, facts.undescribed);
-        let found = search.held.into_iter().zip(search.unseen).zip(search.origins).zip(connections);
-        let mut joined = Joined {
-            listeners: Vec::with_capacity(rows.len()),
-            gaps: search.gaps,
-            thorough: self.thorough,
-            notes: self.notes,
-            containers: self.containers,
-        };
-        joined.gaps.extend(facts.gaps);
-        for (row, (((held, unseen), origin), connections)) in rows.into_iter().zip(found) {
+        let Holders { held, unseen, origins, mut gaps, method, unread } = search;
+        gaps.extend(facts.gaps);
+        let found = held.into_iter().zip(unseen).zip(origins).zip(connections);
+        let mut listeners = Vec::with_capacity(rows.len());
+        // From the last row to the first: so their memory is returned while that of the listeners grows.
+        let mut rows = rows;
+        for (((held, unseen), origin), connections) in found.take(rows.len()).rev() {
+            let Some(row) = rows.pop() else { break };
+            if rows.len().is_multiple_of(ROWS_RETURNED) {
+                rows.shrink_to_fit();
+            }
             let mut listener = join(row.socket, held, unseen, &processes);
             listener.connections = connections;
-            (listener.service, listener.container) = origin;
-            joined.listeners.push(listener);
+            (listener.service, listener.container) =
+                origin.map_or((None, None), |origin| Origin::clone(&origin));
+            listeners.push(listener);
         }
+        listeners.reverse();
+        let (thorough, notes, containers) = (self.thorough, self.notes, self.containers);
+        let mut joined = Joined { listeners, gaps, thorough, notes, containers };
         for step in STEPS {
             step(&mut joined);
         }
-        Ok(PipelineResult {
-            listeners: joined.listeners,
-            gaps: joined.gaps,
-            method: search.method,
-            unread: search.unread,
-        })
+        Ok(PipelineResult { listeners: joined.listeners, gaps: joined.gaps, method, unread })
     }
 }

@@ -345,7 +345,8 @@ fn listener(event: &SocketEvent, processes: &BTreeMap<ProcessId, Process>) -> Li
     let mut listener = Listener::new(socket(event));
     if let Some(caller) = &event.process {
         let process = processes.get(&caller.id).cloned().unwrap_or_else(|| ended(caller));
-        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Call }];
+        listener.holders =
+            vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Call }];
     }
     listener
 }

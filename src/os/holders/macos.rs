@@ -38,7 +38,7 @@ pub(in crate::os) fn holders(
         gaps.push(Gap::new(GapKind::Descriptors, GapReason::Permission, refused, detail, help));
     }
     let others = !walked.refused.is_empty() || walked.failures().is_some();
-    let origins = vec![(None, None); rows.len()];
+    let origins = vec![None; rows.len()];
     let method = Some(HolderMethod::Libproc);
     Ok(Holders { held, unseen, origins, unread: UnreadProcesses { pids: Vec::new(), others }, gaps, method })
 }

@@ -11,7 +11,7 @@ mod by_table;
 pub(in crate::os) mod sys;
 
 use crate::model::{
-    Container, Error, ErrorKind, Evidence, Gap, HolderMethod, HolderSearch, Protocol, Service, Unseen,
+    Container, Error, ErrorKind, Evidence, Gap, HolderMethod, HolderSearch, Protocol, Service, Shared, Unseen,
 };
 use crate::os::process;
 pub(crate) use crate::os::process::UnreadProcesses;
@@ -54,8 +54,8 @@ pub(crate) struct Holders {
     pub(crate) held: Vec<Vec<SocketHolder>>,
     /// The reason why a socket has no holder, or may have others.
     pub(crate) unseen: Vec<Option<Unseen>>,
-    /// The service and the container that the socket itself belongs to.
-    pub(crate) origins: Vec<Origin>,
+    /// The service and the container that the socket itself belongs to; `None` if neither is known.
+    pub(crate) origins: Vec<Option<Shared<Origin>>>,
     pub(crate) unread: UnreadProcesses,
     pub(crate) gaps: Vec<Gap>,
     /// The method of the search; `None` if there was nothing to search for.

@@ -73,7 +73,7 @@ fn from_table(rows: &[&Row], evidence: Evidence, reason: UnseenReason, help: &He
             })
         })
         .collect();
-    let origins = vec![(None, None); rows.len()];
+    let origins = vec![None; rows.len()];
     let unread = UnreadProcesses { pids: Vec::new(), others: true };
     let method = Some(HolderMethod::SocketTable);
     Holders { held, unseen, origins, unread, gaps: Vec::new(), method }

@@ -2,6 +2,7 @@
 
 mod holder;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::model::Selection;
 use crate::model::{
     AcceptQueue, Candidate, Compose, Connection, Container, DescriptorStore, Endpoint, Error, ErrorKind,
     Evidence, FileChange, Gap, GapDetail, Help, Holder, KernelSocket, KernelSocketKind, Listener, Note,
-    PathContent, PathTarget, Probe, ProbeOutcome, Protocol, Service, Snapshot, Socket, Sources, State, Text,
-    UnixPath, UnknownUser, Unseen, UnseenReason, UserNamespace, UserRange,
+    PathContent, PathTarget, Probe, ProbeOutcome, Process, ProcessId, Protocol, Service, Shared, Snapshot,
+    Socket, Sources, State, Text, UnixPath, UnknownUser, Unseen, UnseenReason, UserNamespace, UserRange,
 };
 
 /// Reads a document back.
@@ -82,10 +83,31 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
     for (at, listener) in document.listeners.into_iter().enumerate() {
         let place =
             |InvalidValue(key): InvalidValue| error(&format!("at listeners[{at}].{key}: invalid value"));
-        snapshot.listeners.push(Listener::try_from(listener).map_err(place)?);
+        snapshot.listeners.push(listener.0.map_err(place)?);
     }
+    share_processes(&mut snapshot.listeners);
     snapshot.sort();
     Ok(snapshot)
+}
+
+/// A listener that was converted as soon as it was read, so that not all of them are in memory twice.
+pub(super) struct ListenerEntry(Result<Listener, InvalidValue>);
+
+impl<'de> Deserialize<'de> for ListenerEntry {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ListenerJson::deserialize(deserializer).map(|json| ListenerEntry(Listener::try_from(json)))
+    }
+}
+
+/// Lets listeners share the process that they describe alike.
+fn share_processes(listeners: &mut [Listener]) {
+    let mut known: BTreeMap<ProcessId, Shared<Process>> = BTreeMap::new();
+    for holder in listeners.iter_mut().flat_map(|listener| &mut listener.holders) {
+        let first = known.entry(holder.process.id).or_insert_with(|| holder.process.clone());
+        if *first == holder.process {
+            holder.process = first.clone();
+        }
+    }
 }
 
 fn first_line_is_document(bytes: &[u8]) -> bool {

@@ -85,7 +85,11 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
     listener.socket.unknown_user = Some(UnknownUser::NotReported);
     listener.socket.queue = Some(AcceptQueue { waiting: 1, limit: None });
     let process = process(name.clone(), command);
-    listener.holders.push(Holder { process: process.into(), descriptors: vec![3, 19], evidence: Evidence::Descriptor });
+    listener.holders.push(Holder {
+        process: process.into(),
+        descriptors: vec![3, 19],
+        evidence: Evidence::Descriptor,
+    });
     let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
     listener.unseen = Some(Unseen {
         reason: UnseenReason::HiddenProc,

@@ -10,10 +10,10 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use super::asked::AskedJson;
 use super::escaping_formatter::EscapingFormatter;
 use super::{
-    CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson, Document,
+    CandidateJson, ComposeJson, ConditionJson, ConnectionJson, ContainerJson, DescriptorStoreJson,
     FreezerJson, GapJson, GapLine, HolderJson, KernelSocketJson, ListenerJson, ListenerLine, PathJson,
     PeerJson, ProbeJson, ProjectJson, QueueJson, RelatedProcessJson, SCHEMA, ServiceJson, SupervisorJson,
-    UnseenJson, UserNamespaceJson, UserRangeJson,
+    UnseenJson, UserNamespaceJson, UserRangeJson, WrittenDocument,
 };
 use crate::model::{
     Candidate, Condition, Connection, Container, Endpoint, Gap, GitHead, Holder, KernelSocket, Listener,
@@ -25,8 +25,8 @@ use crate::model::{
 /// # Errors
 /// Those of the writer.
 pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
-        schema: SCHEMA.to_owned(),
+    let document = WrittenDocument {
+        schema: SCHEMA,
         host: lossy(&snapshot.host),
         os: snapshot.os.to_string(),
         taken_at: snapshot.taken_at,
@@ -34,11 +34,20 @@ pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         user_namespace: snapshot.user_namespace.as_ref().map(UserNamespaceJson::from),
         complete: snapshot.complete,
         asked: snapshot.selections.as_ref().map(|asked| asked.iter().map(AskedJson::from).collect()),
-        listeners: snapshot.listeners.iter().map(ListenerJson::from).collect(),
+        listeners: EachListener(&snapshot.listeners),
         paths: snapshot.paths.iter().map(PathJson::from).collect(),
         gaps: snapshot.gaps.iter().map(GapJson::from).collect(),
     };
     serialize(&document, EscapingFormatter(PrettyFormatter::new()), out)
+}
+
+/// Listeners, each of which is converted when it is written.
+pub(super) struct EachListener<'a>(&'a [Listener]);
+
+impl Serialize for EachListener<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(ListenerJson::from))
+    }
 }
 
 /// Writes a snapshot as a line for each listener and for each gap.

@@ -192,7 +192,8 @@ fn the_reversed_order_ends_with_what_is_unknown_too() {
         ));
         let mut process = Process::new(ProcessId { pid, start: None }, "x".into());
         process.started_at = started.and_then(|at| Timestamp::from_second(at).ok());
-        listener.holders = vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
+        listener.holders =
+            vec![Holder { process: process.into(), descriptors: Vec::new(), evidence: Evidence::Descriptor }];
         listener
     };
     let rows = [row(1, Some(50)), row(2, None), row(3, Some(90)), row(4, Some(70))];

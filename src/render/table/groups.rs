@@ -1,9 +1,9 @@
 //! Listeners that share a row of a table, or a card.
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
 use crate::model::compact::CompactSort as _;
-use crate::model::{Listener, Process, ProcessId};
+use crate::model::{Holder, Listener, Process, ProcessId};
 use crate::render::phrases;
 
 /// Equal sockets of one program, which share one row: nginx has one for each worker.
@@ -12,19 +12,40 @@ pub(crate) struct EqualSockets<'a> {
     /// The index of the first one.
     pub(crate) at: usize,
     /// The first one, with the holders of all.
-    pub(crate) listener: Cow<'a, Listener>,
+    pub(crate) listener: MergedListener<'a>,
     pub(crate) count: usize,
+}
+
+/// A listener, or a copy of it with the holders of equal ones. Few have a copy.
+#[derive(Debug)]
+pub(crate) struct MergedListener<'a> {
+    first: &'a Listener,
+    merged: Option<Box<Listener>>,
+}
+
+impl Deref for MergedListener<'_> {
+    type Target = Listener;
+
+    fn deref(&self) -> &Listener {
+        self.merged.as_deref().unwrap_or(self.first)
+    }
+}
+
+impl MergedListener<'_> {
+    fn holders_mut(&mut self) -> &mut Vec<Holder> {
+        &mut self.merged.get_or_insert_with(|| Box::new(self.first.clone())).holders
+    }
 }
 
 impl<'a> EqualSockets<'a> {
     pub(super) fn one(at: usize, listener: &'a Listener) -> EqualSockets<'a> {
-        EqualSockets { at, listener: Cow::Borrowed(listener), count: 1 }
+        EqualSockets { at, listener: MergedListener { first: listener, merged: None }, count: 1 }
     }
 
     fn add(&mut self, other: &Listener) {
         self.count += 1;
         if !ids(&self.listener).eq(ids(other)) {
-            let holders = &mut self.listener.to_mut().holders;
+            let holders = self.listener.holders_mut();
             holders.extend(other.holders.iter().cloned());
             holders.compact_sort_by_key(|holder| holder.process.id);
             holders.dedup_by_key(|holder| holder.process.id);

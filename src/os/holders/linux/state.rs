@@ -8,8 +8,9 @@ use super::claims::KernelSocketReports;
 use super::signs::OpaqueRing;
 use super::visibility::Visibility;
 use crate::model::compact::CompactCollect as _;
-use crate::model::{Error, Evidence, HolderMethod, Protocol};
+use crate::model::{Error, Evidence, HolderMethod, Protocol, Shared};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
+use crate::os::holders::Origin;
 use crate::os::linux_api::cgroup_owner::belongs_to;
 use crate::os::process::sys::process_ref::ProcessRef;
 use crate::os::{HolderSearch, Holders, Row, SocketHolder, UnreadProcesses, describe_error};
@@ -107,33 +108,54 @@ impl<'a> HolderSearchState<'a> {
         let unread = UnreadProcesses { pids, others: visibility.hidden || visibility.namespaced };
         let held = join(rows, walk.found);
         let unseen = rows.iter().zip(&held).map(|(row, held)| visibility.unseen(row, held)).collect();
-        let origin = |row: &&Row| {
-            visibility.cgroup(row).map_or((None, None), |found| belongs_to(&found.path, &mut || false))
-        };
-        let origins = rows.iter().map(origin).collect();
+        let origins = origins(rows, &visibility);
         Holders { held, unseen, origins, unread, gaps, method }
     }
 }
 
+/// Returns the service and the container of each row. The rows of a cgroup share them.
+fn origins(rows: &[&Row], visibility: &Visibility) -> Vec<Option<Shared<Origin>>> {
+    let mut known: BTreeMap<u64, Option<Shared<Origin>>> = BTreeMap::new();
+    let origin = |row: &&Row| {
+        let (id, cgroup) = (row.cgroup?, visibility.cgroup(row)?);
+        let read = || match belongs_to(&cgroup.path, &mut || false) {
+            (None, None) => None,
+            origin => Some(Shared::from(origin)),
+        };
+        known.entry(id).or_insert_with(read).clone()
+    };
+    rows.iter().map(origin).collect()
+}
+
 /// Returns the holders of each row: one for each process, with all its descriptors of the socket.
 fn join(rows: &[&Row], mut found: Vec<SocketDescriptor>) -> Vec<Vec<SocketHolder>> {
-    found.sort_by_key(|found| (found.inode, found.process.pid, found.descriptor));
+    found.sort_unstable_by_key(|found| (found.inode, found.process.pid, found.descriptor));
     found.dedup_by_key(|found| (found.inode, found.process.pid, found.descriptor));
-    let mut by_inode: BTreeMap<u64, Vec<SocketHolder>> = BTreeMap::new();
-    for found in found {
-        let holders = by_inode.entry(found.inode).or_default();
+    rows.iter().map(|row| row.socket.inode.map_or_else(Vec::new, |inode| holders_of(inode, &found))).collect()
+}
+
+/// Returns the holders of one socket. `found` is sorted by inode, process and descriptor.
+fn holders_of(inode: u64, found: &[SocketDescriptor]) -> Vec<SocketHolder> {
+    let first = found.partition_point(|found| found.inode < inode);
+    let of_socket = found.get(first..).unwrap_or_default().iter().take_while(|found| found.inode == inode);
+    let mut holders: Vec<SocketHolder> = Vec::new();
+    for found in of_socket {
         match holders.last_mut() {
             Some(last) if last.process.pid() == found.process.pid => last.descriptors.push(found.descriptor),
-            _ => holders.push(SocketHolder {
-                process: ProcessRef::new(found.process),
-                descriptors: vec![found.descriptor],
-                evidence: Evidence::Descriptor,
-            }),
+            _ => {
+                if holders.is_empty() {
+                    // Most sockets have one holder; a vector that grows has room for four.
+                    holders.reserve_exact(1);
+                }
+                holders.push(SocketHolder {
+                    process: ProcessRef::new(found.process.clone()),
+                    descriptors: vec![found.descriptor],
+                    evidence: Evidence::Descriptor,
+                });
+            }
         }
     }
-    let holders =
-        |row: &&Row| row.socket.inode.and_then(|inode| by_inode.get(&inode)).cloned().unwrap_or_default();
-    rows.iter().map(holders).collect()
+    holders
 }
 
 /// Rows for the tests of the phases.
