@@ -111,7 +111,7 @@ fn stored(listener: &Listener, request: PlanRequest) -> Option<PlanRefusal> {
     let store = listener.descriptor_store.as_ref()?;
     let served = listener.holders.iter().any(|holder| !is_manager(holder));
     let stopped = request.via == Via::Service && served && store.preserved != Some(true);
-    (!stopped).then(|| PlanRefusal::Stored(listener.socket.clone(), Box::new(store.clone())))
+    (!stopped).then(|| PlanRefusal::Stored(listener.socket.clone(), store.clone()))
 }
 
 fn is_manager(holder: &Holder) -> bool {

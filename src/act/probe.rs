@@ -81,7 +81,7 @@ pub fn probe_listeners(snapshot: &mut Snapshot) {
             (listener.socket.protocol, &listener.socket.endpoint, &listener.note)
             && probe_address(&listener.socket).is_none()
         {
-            listener.note = Some(Note::NotProbed { interface: interface.clone() });
+            listener.note = Some(Box::new(Note::NotProbed { interface: interface.clone() }));
         }
     }
     for (at, mut probe) in found.into_iter().flatten() {

@@ -181,7 +181,7 @@ impl<'a> ContainerLookup<'a> {
         match (found, &proxy_ref.proxy.container) {
             (Some(container), _) => listener.container = Some(container),
             (None, ContainerRef::Address(proxied)) => {
-                listener.note.get_or_insert(Note::ProxiedToContainer(proxied.inside));
+                listener.note.get_or_insert(Box::new(Note::ProxiedToContainer(proxied.inside)));
             }
             (None, ContainerRef::Id(id, name)) => {
                 listener.container = Some(Container {

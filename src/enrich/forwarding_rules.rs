@@ -70,7 +70,7 @@ impl ByRules {
     pub(crate) fn add_exceptions(&self, forwarded: &mut [Listener]) {
         for listener in forwarded.iter_mut().filter(|one| one.socket.state == State::Forwarded) {
             let any = listener.socket.endpoint.address().filter(IpAddr::is_unspecified);
-            if let Some(Note::ForwardedByRuntime { not_at }) = &mut listener.note {
+            if let Some(Note::ForwardedByRuntime { not_at }) = listener.note.as_deref_mut() {
                 let is_of_family =
                     |address: &&IpAddr| any.is_some_and(|any| any.is_ipv4() == address.is_ipv4());
                 not_at.extend(self.spared.iter().filter(is_of_family));
@@ -158,7 +158,7 @@ fn listeners(rule: &ForwardingRule, protocol: Protocol, port: u16, local: &[IpAd
             // A rule is of one family.
             socket.dual_stack = Some(false);
         }
-        Listener { note: Some(Note::ForwardedByRule(note.clone())), ..Listener::new(socket) }
+        Listener { note: Some(Box::new(Note::ForwardedByRule(note.clone()))), ..Listener::new(socket) }
     };
     places.into_iter().map(listener).collect()
 }

@@ -158,7 +158,7 @@ const FORWARDERS: [&str; 62] = [
 pub(crate) fn add(listeners: &mut [Listener], os: &System) {
     for listener in listeners {
         if listener.note.is_none() {
-            listener.note = note(listener, os);
+            listener.note = note(listener, os).map(Box::new);
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
     let facts = os::services_of(&queries, thorough, is_service_port);
     for (listener, found) in listeners.iter_mut().zip(facts.sockets) {
         listener.service = found.service.or(listener.service.take());
-        listener.descriptor_store = found.descriptor_store.or(listener.descriptor_store.take());
+        listener.descriptor_store = found.descriptor_store.map(Box::new).or(listener.descriptor_store.take());
     }
     add_to_holders(listeners, &facts.processes);
     facts.gaps
@@ -49,10 +49,9 @@ fn add_to_holders(listeners: &mut [Listener], services: &BTreeMap<u32, Vec<Servi
     for listener in listeners {
         for process in listener.holders.iter().map(|holder| &holder.process) {
             if let several @ [_, _, ..] = of(process) {
-                listener.note.get_or_insert_with(|| Note::SeveralServices {
-                    process: process.name.clone(),
-                    services: several.iter().map(|service| service.name.clone()).collect(),
-                });
+                let services = several.iter().map(|service| service.name.clone()).collect();
+                let note = Note::SeveralServices { process: process.name.clone(), services };
+                listener.note.get_or_insert_with(|| note.into());
             }
         }
     }

@@ -175,7 +175,7 @@ pub struct Listener {
     /// The container that the socket itself belongs to.
     pub container: Option<Container>,
     /// The unit for which systemd keeps the socket in its descriptor store. Linux only.
-    pub descriptor_store: Option<DescriptorStore>,
+    pub descriptor_store: Option<Box<DescriptorStore>>,
     /// The processes that have it open, ordered by pid.
     pub holders: Vec<Holder>,
     /// Why the list of holders is or may be incomplete.
@@ -185,7 +185,7 @@ pub struct Listener {
     /// The result of connecting to it, if [`crate::probe_listeners`] did.
     pub probe: Option<Probe>,
     /// A fact that no other field has.
-    pub note: Option<Note>,
+    pub note: Option<Box<Note>>,
 }
 
 /// A socket in systemd's descriptor store: it stays open when its service ends.

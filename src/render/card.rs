@@ -237,7 +237,7 @@ impl Card<'_> {
         add("probe", phrases::probe_meaning(listener), probed.then_some(TextRole::Unseen));
         add("connected", connected(self.group.iter().map(|one| &*one.listener)), None);
         add("port", socket.endpoint.port().map(|port| self.port(port)), None);
-        add("note", listener.note.as_ref().map(phrases::note), None);
+        add("note", listener.note.as_deref().map(phrases::note), None);
         lines
     }
 

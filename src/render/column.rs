@@ -236,7 +236,7 @@ impl Column {
                 list.join("; ")
             }),
             Column::Probe => listener.probe.as_ref().map(crate::render::phrases::probe),
-            Column::Note => listener.note.as_ref().map(crate::render::phrases::note),
+            Column::Note => listener.note.as_deref().map(crate::render::phrases::note),
             Column::What => Some(crate::render::phrases::description(
                 listener,
                 &crate::render::current_user::CurrentUser::default(),

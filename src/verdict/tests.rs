@@ -257,7 +257,8 @@ fn a_port_that_is_or_may_be_forwarded_is_not_free() {
     assert!(of_root.advice.is_empty(), "root has read all rules: {:?}", of_root.advice);
 
     let mut rule = socket("192.0.2.1", None, State::Forwarded);
-    rule.note = Some(Note::Other("connections from other machines are forwarded to port 3000".into()));
+    rule.note =
+        Some(Box::new(Note::Other("connections from other machines are forwarded to port 3000".into())));
     let verdict = judge(Observation { forwarded: vec![rule.clone()], forwarding_unknown: true, ..free() });
     assert_eq!(verdict.kind, VerdictKind::Forwarded, "a known rule comes first");
     assert_eq!(verdict.reason, VerdictReason::Forwarded(Box::new(rule.clone())));

@@ -45,7 +45,11 @@ impl ContainerLookup<'_> {
                         continue;
                     }
                     let note = Some(Note::ForwardedByRuntime { not_at: Vec::new() });
-                    found.push(Listener { container: Some(container), note, ..Listener::new(socket) });
+                    found.push(Listener {
+                        container: Some(container),
+                        note: note.map(Box::new),
+                        ..Listener::new(socket)
+                    });
                 }
             }
         }

@@ -191,17 +191,18 @@ impl TryFrom<ListenerJson> for Listener {
         socket.path_leads_to = json.path_leads_to.as_ref().map(leads_to).transpose()?;
         listener.service = json.service.map(Service::from);
         listener.container = json.container.map(Container::from);
-        listener.descriptor_store = json.descriptor_store.map(|store| DescriptorStore {
+        let store = json.descriptor_store.map(|store| DescriptorStore {
             unit: Service::from(store.unit),
             active: store.active,
             preserved: store.preserved,
         });
+        listener.descriptor_store = store.map(Box::new);
         listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
         listener.unseen = json.unseen.map(Unseen::try_from).transpose()?;
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
         listener.connections = connections.transpose()?;
         listener.probe = json.probe.map(Probe::try_from).transpose()?;
-        listener.note = plain(&json.note).map(Note::Other);
+        listener.note = plain(&json.note).map(|note| Note::Other(note).into());
         Ok(listener)
     }
 }

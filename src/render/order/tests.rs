@@ -125,7 +125,7 @@ fn listener() -> impl Strategy<Value = Listener> {
             let mut listener = Listener::new(socket);
             listener.holders = holders;
             if let Some((first, second)) = names {
-                listener.note = Some(Note::Other(first.clone()));
+                listener.note = Some(Box::new(Note::Other(first.clone())));
                 listener.container = Some(Container {
                     runtime: "docker".into(),
                     id: first.clone(),

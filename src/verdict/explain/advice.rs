@@ -210,7 +210,7 @@ impl Explanation<'_> {
         }
         if let Some(store) = self.standing.iter().find_map(|listener| listener.descriptor_store.as_ref()) {
             let commands = release_store(store, own_uid);
-            return vec![Advice::ReleaseDescriptorStore { store: Box::new(store.clone()), commands }];
+            return vec![Advice::ReleaseDescriptorStore { store: store.clone(), commands }];
         }
         if let Some((uid, command)) = processes().find_map(|process| list_sockets(process, own_uid)) {
             return vec![Advice::ListSocketUnits { uid, command }];
