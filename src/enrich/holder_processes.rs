@@ -47,7 +47,10 @@ mod tests {
             },
         );
         let [first, second, other] = &listeners;
-        assert_eq!((changes, first.holders[0].process.uid, other.holders[0].process.uid), (1, Some(7), Some(1000)));
+        assert_eq!(
+            (changes, first.holders[0].process.uid, other.holders[0].process.uid),
+            (1, Some(7), Some(1000))
+        );
         assert!(first.holders[0].process.is_same(&second.holders[0].process));
     }
 }

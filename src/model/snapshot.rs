@@ -329,7 +329,8 @@ impl Snapshot {
                 holder.descriptors.dedup();
             }
         }
-        listeners.sort_by(|a, b| {
+        // By places: there may be a hundred thousand, and each takes half a kilobyte.
+        listeners.compact_sort_by(|a, b| {
             a.socket
                 .order(&b.socket)
                 .then_with(|| a.first_pid().cmp(&b.first_pid()))
