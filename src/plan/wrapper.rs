@@ -303,6 +303,22 @@ mod tests {
             ("python3", &["python3", "/usr/bin/honcho", "start"]),
             ("sudo", &["sudo", "nginx"]),
             ("node", &["node", "--watch", "server.js"]),
+            ("tsx", &["tsx", "server.ts"]),
+            ("bun", &["bun", "--hot", "--watch", "server.ts"]),
+            ("dotnet", &["dotnet", "watch"]),
+            ("dotnet", &["/usr/bin/dotnet", "run"]),
+            ("ruby", &["ruby", "-W0", "/usr/bin/foreman", "start"]),
+            ("python3.11", &["/usr/bin/python3.11", "/usr/bin/honcho", "start"]),
+            ("bash", &["bash", "--command", "vite"]),
+            ("bash", &["bash", "-c", "--", "vite"]),
+            ("bash", &["bash", "-O", "extglob", "serve.sh"]),
+            ("bash", &["bash", "--rcfile", "x", "serve.sh"]),
+            ("bash", &["bash", "+e", "serve.sh"]),
+            ("busybox", &["busybox", "/bin/ash", "serve.sh"]),
+            ("pwsh", &["pwsh", "-NoProfile", "serve.ps1"]),
+            ("pwsh.exe", &["pwsh.exe", "-c", "vite"]),
+            ("powershell.exe", &["powershell.exe", "-EncodedCommand", "dgBpAHQAZQA="]),
+            ("cmd.exe", &["cmd.exe", "/C", "x.bat", "/k"]),
         ] {
             assert!(is_wrapper(&process(5, name, command)), "{command:?}");
         }
@@ -327,6 +343,26 @@ mod tests {
             ("node", &["node", "server.js"]),
             ("go", &["go", "test"]),
             ("python3", &["python3", "server.py", "npm"]),
+            ("bash", &["bash", "-i", "serve.sh"]),
+            ("bash", &["bash", "-i", "--", "serve.sh"]),
+            ("bash", &["bash", "--interactive", "serve.sh"]),
+            ("bash", &["bash", "--"]),
+            ("bash", &["bash", "--rcfile", "serve.sh"]),
+            ("bash", &["bash", "--norc"]),
+            ("bash", &["bash", "+i"]),
+            ("npm", &["npm run", "dev"]),
+            ("dotnet", &["dotnet", "server.dll", "run"]),
+            ("dotnet", &["dotnet"]),
+            ("node", &["node", "a", "b", "c", "--watch"]),
+            ("java", &["java", "--watch"]),
+            ("ruby", &["ruby", "server.rb"]),
+            ("cat", &["cat", "npm"]),
+            ("pwsh", &["pwsh"]),
+            ("pwsh", &["pwsh", "-NoProfile"]),
+            ("pwsh", &["pwsh", "-noe", "-command", "x"]),
+            ("cmd.exe", &["cmd.exe"]),
+            ("cmd.exe", &["cmd.exe", "/k", "x.bat", "/c"]),
+            ("runsv", &["runsv", "web"]),
             ("tmux: server", &["tmux"]),
             ("", &[]),
         ] {
@@ -352,6 +388,42 @@ mod tests {
         let found: Vec<u32> = wrappers(own, &table, &facts).iter().map(|entry| entry.id.pid).collect();
         assert_eq!(found, [7, 5]);
         assert!(wrappers(ProcessId { pid: 9, start: Some(8) }, &table, &facts).is_empty(), "another process");
+    }
+
+    #[test]
+    fn the_chain_ends_at_another_session_at_the_first_process_and_at_an_unknown_one() {
+        let wrapper = |pid| process(pid, "npm run dev", &["npm run dev"]);
+        let chain = |entries: [ProcessEntry; 3], facts: &[Process]| -> Vec<u32> {
+            let table: ProcessTable = entries.into_iter().collect();
+            let facts = facts.iter().map(|process| (process.id.pid, process.clone())).collect();
+            let found = wrappers(ProcessId { pid: 9, start: Some(9) }, &table, &facts);
+            found.iter().map(|entry| entry.id.pid).collect()
+        };
+        let entries = || [entry(1, 0, 1, 3), entry(7, 1, 7, 3), entry(9, 7, 7, 3)];
+        assert_eq!(chain(entries(), &[wrapper(1), wrapper(7)]), [7]);
+        assert_eq!(chain(entries(), &[wrapper(1)]), [] as [u32; 0]);
+        let mut other_session = entries();
+        other_session[1].session = Some(4);
+        assert_eq!(chain(other_session, &[wrapper(7)]), [] as [u32; 0]);
+        let mut earlier = wrapper(7);
+        earlier.id.start = Some(6);
+        assert_eq!(chain(entries(), &[earlier]), [] as [u32; 0], "the pid was reused");
+    }
+
+    #[test]
+    fn a_tree_has_no_zombies_and_no_group_that_its_root_does_not_lead() {
+        let pids = |root: u32, entries: &[ProcessEntry]| -> Vec<u32> {
+            let table: ProcessTable = entries.iter().cloned().collect();
+            let root = ProcessId { pid: root, start: Some(u64::from(root)) };
+            tree(root, &table).iter().map(|entry| entry.id.pid).collect()
+        };
+        let zombie = ProcessEntry { zombie: true, ..entry(8, 7, 5, 3) };
+        let entries = [entry(5, 3, 5, 3), entry(7, 5, 5, 3), zombie, entry(9, 1, 5, 3)];
+        assert_eq!(pids(5, &entries), [5, 7, 9]);
+        assert_eq!(pids(7, &entries), [7], "another process leads its group");
+        assert_eq!(pids(6, &entries), [] as [u32; 0]);
+        let same_start = ProcessEntry { id: ProcessId { pid: 9, start: Some(5) }, ..entry(9, 1, 5, 3) };
+        assert_eq!(pids(5, &[entry(5, 3, 5, 3), same_start]), [5, 9]);
     }
 
     #[test]

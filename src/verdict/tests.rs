@@ -7,8 +7,11 @@ use proptest::prelude::*;
 use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
-use crate::model::{Note, ProbeOutcome, Protocol, State, System, Text};
+use crate::model::{Endpoint, Note, ProbeOutcome, Protocol, State, System, Text};
 use crate::os::{ExcludedRange, Limits, LocalAddress, Usability};
+
+mod facts;
+mod hindrances;
 
 #[test]
 fn each_kind_has_its_evidence() {

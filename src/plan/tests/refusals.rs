@@ -106,3 +106,94 @@ fn unseen_holders_are_refused() {
     let facts = PlanFacts::new([]);
     assert!(matches!(facts.signal().refusals.as_slice(), [PlanRefusal::Unseen(_)]));
 }
+
+#[test]
+fn the_kernel_is_named_if_it_holds_the_port() {
+    let mut facts = PlanFacts::new([node(50)]);
+    let unseen = |reason| Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
+    facts.sockets[0].unseen = unseen(UnseenReason::Kernel);
+    let socket = facts.sockets[0].socket.clone();
+    assert_eq!(facts.signal().refusals, [PlanRefusal::KernelHolds(socket, Vec::new())]);
+    facts.sockets[0].unseen = unseen(UnseenReason::Permission);
+    let listener = Box::new(facts.sockets[0].clone());
+    assert_eq!(facts.signal().refusals, [PlanRefusal::Unseen(listener)]);
+}
+
+#[test]
+fn allears_its_ancestors_and_protected_processes_are_refused() {
+    let refusals = |pid: u32, access: Option<Access>| {
+        let mut facts = PlanFacts::new([node(pid)]);
+        facts.access.clear();
+        facts.access.extend(access.map(|access| (id(pid), access)));
+        facts.signal().refusals
+    };
+    assert_eq!(refusals(OWN, Some(Access::Allowed)), [PlanRefusal::Itself(node(OWN))]);
+    assert_eq!(refusals(SHELL, Some(Access::Allowed)), [PlanRefusal::RelatedProcess(node(SHELL))]);
+    assert_eq!(refusals(50, Some(Access::Allowed)), []);
+    assert_eq!(refusals(50, Some(Access::Ended)), []);
+    assert_eq!(refusals(50, Some(Access::Denied)), [PlanRefusal::Denied(node(50))]);
+    assert_eq!(refusals(50, Some(Access::Kernel)), [PlanRefusal::Kernel(node(50))]);
+    let failed = |error: Option<&str>| PlanRefusal::Failed(node(50), error.map(str::to_owned));
+    assert_eq!(refusals(50, Some(Access::Failed("EMFILE".into()))), [failed(Some("EMFILE"))]);
+    assert_eq!(refusals(50, None), [failed(None)]);
+}
+
+#[test]
+fn a_holder_by_weaker_evidence_is_refused() {
+    for (evidence, certain) in [
+        (Evidence::Descriptor, true),
+        (Evidence::Table, true),
+        (Evidence::Cgroup, false),
+        (Evidence::LastUser, false),
+    ] {
+        let mut facts = PlanFacts::new([node(50)]);
+        facts.sockets[0].holders[0].evidence = evidence;
+        let plan = facts.signal();
+        let uncertain = PlanRefusal::Uncertain(node(50), facts.sockets[0].socket.clone());
+        assert_eq!(plan.refusals, if certain { vec![] } else { vec![uncertain] }, "{evidence:?}");
+    }
+}
+
+/// systemd keeps the socket for the service, and gives it back when the service starts again.
+#[test]
+fn a_socket_in_a_descriptor_store_is_refused() {
+    let unit = system_unit("web.service");
+    let mut server = node(50);
+    server.service = Some(unit.clone());
+    let mut systemd = process(1, &["/sbin/init"]);
+    systemd.uid = Some(0);
+    let stored = |preserved, holders: Vec<Process>| {
+        let mut facts = PlanFacts::new(holders);
+        let store = crate::model::DescriptorStore { unit: unit.clone(), active: Some(true), preserved };
+        facts.sockets[0].descriptor_store = Some(Box::new(store));
+        facts
+    };
+    let is_stored = |plan: &Plan| plan.refusals.iter().any(|it| matches!(it, PlanRefusal::Stored(..)));
+    let facts = stored(Some(false), vec![systemd.clone(), server.clone()]);
+    let plan = facts.signal();
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::Stored(..)]), "{:?}", plan.refusals);
+    assert_eq!(pids(&plan), [50], "the manager only keeps it");
+    assert_eq!(commands(&facts.plan(Via::Service, false)), ["systemctl stop -- web.service"]);
+    assert!(is_stored(&stored(Some(true), vec![systemd.clone(), server.clone()]).plan(Via::Service, false)));
+    assert!(!is_stored(&stored(None, vec![systemd.clone(), server]).plan(Via::Service, false)));
+    assert!(is_stored(&stored(Some(false), vec![systemd]).plan(Via::Service, false)), "no service to stop");
+}
+
+#[test]
+fn a_port_without_sockets_needs_no_manager() {
+    let mut facts = PlanFacts::new([]);
+    facts.sockets.clear();
+    assert_eq!(facts.plan(Via::Service, false).refusals, []);
+    // Without an unseen manager, --via service stops the unit of a socket.
+    let mut unit = user_unit("web.socket", 1000);
+    unit.activates = Some("web.service".into());
+    let mut server = node(50);
+    server.service = Some(user_unit("web.service", 1000));
+    let mut facts = PlanFacts::new([server]);
+    facts.sockets[0].service = Some(unit);
+    let held = |plan: &Plan| plan.refusals.iter().any(|it| matches!(it, PlanRefusal::HeldByUnit { .. }));
+    assert!(!held(&facts.plan(Via::Service, false)));
+    assert!(held(&facts.plan(Via::Container, false)));
+    facts.sockets[0].holders.clear();
+    assert!(held(&facts.plan(Via::Service, false)));
+}

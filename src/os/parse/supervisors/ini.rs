@@ -97,6 +97,20 @@ mod tests {
         assert_eq!(sections.first().and_then(|one| one.name_of_kind("program")), Some("web"));
     }
 
+    #[test]
+    fn a_line_that_is_a_comment_sets_nothing() {
+        let text = b"[a]\nkey = 1\n\n# key = 2\n;key = 3\n   # more\n";
+        for comments in [Comments::Inline, Comments::WholeLines] {
+            assert_eq!(parse(text, comments)[0].get("key"), Some("1"));
+        }
+    }
+
+    #[test]
+    fn values_that_mean_true() {
+        assert!(["true", "Yes", "on", "1"].into_iter().all(is_yes));
+        assert!(!["false", "no", "off", "0", ""].into_iter().any(is_yes));
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes_are_parsed(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {

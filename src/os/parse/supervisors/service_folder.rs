@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn wanted_states() {
         assert!(runit_wants_down(b"run, want down\n"));
-        assert!(!runit_wants_down(b"run\n"));
+        assert!(!runit_wants_down(b"run\n") && !runit_wants_down(b"down, want up\n"));
         let status = |want: u8| [&[0; 17][..], &[want]].concat();
         assert!(daemontools_wants_down(&status(b'd')) && daemontools_wants_down(&status(0)));
         assert!(!daemontools_wants_down(&status(b'u')) && !daemontools_wants_down(b"d"));

@@ -120,6 +120,7 @@ mod tests {
         for (port, url) in [
             ("9001", Some("http://127.0.0.1:9001")),
             ("*:9001", Some("http://127.0.0.1:9001")),
+            ("0.0.0.0:9001", Some("http://127.0.0.1:9001")),
             ("10.0.0.2:9001", Some("http://10.0.0.2:9001")),
             ("web", None),
         ] {
@@ -134,6 +135,10 @@ mod tests {
         assert!(matches_pattern(b"*.conf", b"web.conf"));
         assert!(matches_pattern(b"w?b*", b"web"));
         assert!(!matches_pattern(b"*.conf", b"web.ini"));
+        assert!(matches_pattern(b"*.conf", b"a.conf.conf") && matches_pattern(b"a*b*c", b"axbybc"));
+        assert!(matches_pattern(b"*", b"") && matches_pattern(b"", b"") && !matches_pattern(b"?", b""));
+        assert!(!matches_pattern(b"web", b"we") && !matches_pattern(b"we", b"web"));
+        assert!(!matches_pattern(b"a*b", b"axc"));
     }
 
     #[test]
@@ -146,7 +151,18 @@ mod tests {
         let expand = |text| expand(text, &value);
         assert_eq!(expand("%(program_name)s-%(process_num)02d 100%%"), "web-07 100%");
         assert_eq!(expand("a %(ENV_X)s b"), format!("a {ANY} b"));
-        assert_eq!(expand("%(process_num)99d"), ANY.to_string());
+        assert_eq!(expand("%(process_num)d%(process_num)3d"), "7  7");
+        assert_eq!(expand("%(process_num)32d"), format!("{:32}", 7), "the greatest width");
+        for unknown in [
+            "%(process_num)33d",
+            "%(process_num)99d",
+            "%(process_num)x",
+            "%(program_name)5s",
+            "%(program_name)d",
+            "%(process_num)02s",
+        ] {
+            assert_eq!(expand(unknown), ANY.to_string(), "{unknown}");
+        }
     }
 
     #[test]

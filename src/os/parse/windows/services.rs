@@ -88,6 +88,7 @@ pub(in crate::os) fn service(name: &Text) -> Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ProcessId, RelatedProcess};
     use proptest::prelude::*;
 
     const BEGINS: usize = 0x7000_0000;
@@ -135,6 +136,19 @@ mod tests {
     fn half_of_a_pair_is_kept() {
         assert_eq!(text(&[0x61, 0xD800, 0x62]).as_bytes(), b"a\xED\xA0\x80b");
         assert_ne!(text(&[0xD800]), text(&[0xDC00]));
+        assert_eq!(text(&[0xDBFF]).as_bytes(), b"\xED\xAF\xBF");
+    }
+
+    #[test]
+    fn processes_in_which_services_run() {
+        let process = |name: &str| Process::new(ProcessId { pid: 800, start: None }, name.into());
+        let mut child = process("server.exe");
+        assert!(may_serve(&process("SvcHost.exe")) && !may_serve(&child));
+        let parent = |name: &str| RelatedProcess { pid: 700, name: name.into() };
+        child.parents = vec![parent("Services.exe"), parent("wininit.exe")];
+        assert!(may_serve(&child));
+        child.parents.remove(0);
+        assert!(!may_serve(&child));
     }
 
     proptest! {

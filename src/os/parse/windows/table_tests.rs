@@ -128,6 +128,8 @@ fn every_state_has_its_name() {
         let record = only(TCP4, &[(0, &number.to_le_bytes()), (4, &[127, 0, 0, 1])]);
         assert_eq!(record.socket.state.as_str(), name);
     }
+    let reserved = only(TCP4, &[(0, &100_u32.to_le_bytes())]);
+    assert_eq!(reserved.socket.state, State::Bound);
     let strange = only(TCP4, &[(0, &77_u32.to_le_bytes())]);
     assert_eq!(strange.socket.state, State::Unknown);
 }
@@ -165,6 +167,7 @@ fn a_table_that_grows_is_asked_for_again() {
     });
     assert_eq!(bytes.unwrap()[..4], [4, 3, 2, 1]);
     assert!(given.is_sorted() && given.len() == 4, "more room each time: {given:?}");
+    assert!(given[1..].iter().zip([8, 4096, 16384]).all(|(given, wanted)| *given >= wanted), "{given:?}");
 }
 
 #[test]

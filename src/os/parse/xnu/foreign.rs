@@ -1,6 +1,6 @@
 //! Finds the sockets that netstat prints and that are in no list of the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PcbEntry;
 use super::netstat::Row;
@@ -9,14 +9,14 @@ use crate::model::{Protocol, Socket};
 /// Returns those rows that are not among these sockets, each of which stands for one row.
 pub(in crate::os) fn foreign<'a>(rows: &[Row], known: impl Iterator<Item = &'a PcbEntry>) -> Vec<Row> {
     let place = |socket: &Socket| (socket.protocol, socket.endpoint.to_string(), socket.peer);
-    let mut by_number: BTreeMap<(Protocol, u64), usize> = BTreeMap::new();
+    let mut by_number: BTreeSet<(Protocol, u64)> = BTreeSet::new();
     let mut by_place: BTreeMap<_, usize> = BTreeMap::new();
     for entry in known {
-        *by_number.entry((entry.socket.protocol, entry.generation)).or_default() += 1;
+        by_number.insert((entry.socket.protocol, entry.generation));
         *by_place.entry(place(&entry.socket)).or_default() += 1;
     }
     let is_foreign = |row: &&Row| match row.generation {
-        Some(generation) => !by_number.contains_key(&(row.socket.protocol, generation)),
+        Some(generation) => !by_number.contains(&(row.socket.protocol, generation)),
         None => match by_place.get_mut(&place(&row.socket)) {
             Some(left) if *left > 0 => {
                 *left -= 1;

@@ -247,8 +247,49 @@ udp4       0      0  *.5353                 *.*                                7
         let old = "rhiwat  shiwat    pid   epid  state";
         let text = MERGED.replace("rhiwat  shiwat          process:pid    state", old);
         assert_ne!(text, MERGED);
-        let pids = |text: &str| -> Vec<_> { parse(text.as_bytes()).rows.iter().map(|row| row.pid).collect() };
-        assert_eq!(pids(&text), pids(MERGED));
+        let numbers = |text: &str| -> Vec<_> {
+            parse(text.as_bytes()).rows.iter().map(|row| (row.pid, row.generation)).collect()
+        };
+        assert_eq!(numbers(&text), numbers(MERGED));
+    }
+
+    #[test]
+    fn a_header_counts_for_its_own_section() {
+        let (header, row) = (MERGED.lines().nth(1).unwrap(), MERGED.lines().nth(2).unwrap());
+        let printed = parse(format!("{header}\n{row}\nActive others\n{row}\n").as_bytes());
+        assert_eq!((printed.rows.len(), printed.unread), (1, 1));
+    }
+
+    #[test]
+    fn connected_datagram_sockets() {
+        let row =
+            SEPARATE.lines().last().unwrap().replace("*.*   ", "*.53  ").replace("*.5353", "127.0.0.1.5353");
+        let row = row.replace("*.53 ", "127.0.0.1.53 ");
+        let header = SEPARATE.lines().nth(1).unwrap();
+        let printed = parse(format!("{header}\n{row}\n").as_bytes());
+        let socket = &printed.rows[0].socket;
+        assert_eq!((socket.state, socket.peer), (State::Established, Some("127.0.0.1:53".parse().unwrap())));
+    }
+
+    /// The names in tcpstates[] of netinet/tcp_fsm.h.
+    #[test]
+    fn every_state_by_its_name() {
+        for (name, state) in [
+            ("LISTEN", State::Listen),
+            ("SYN_SENT", State::SynSent),
+            ("SYN_RCVD", State::SynReceived),
+            ("ESTABLISHED", State::Established),
+            ("CLOSE_WAIT", State::CloseWait),
+            ("FIN_WAIT_1", State::FinWait1),
+            ("CLOSING", State::Closing),
+            ("LAST_ACK", State::LastAck),
+            ("FIN_WAIT_2", State::FinWait2),
+            ("TIME_WAIT", State::TimeWait),
+            ("NEW", State::Unknown),
+        ] {
+            assert_eq!(state_of(name, true), state);
+        }
+        assert_eq!((state_of("CLOSED", true), state_of("CLOSED", false)), (State::Closed, State::Bound));
     }
 
     #[test]

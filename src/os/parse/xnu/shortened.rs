@@ -28,6 +28,9 @@ mod tests {
         assert!(is_shortened(said, 48 + 30 * 616), "one's own sockets");
         assert!(!is_shortened(said, all));
         assert!(!is_shortened(said, 48 + 250 * 616), "some were closed meanwhile");
+        // Two records of 24 bytes stand around the sockets; the sizing call adds an eighth.
+        assert!(is_shortened(48 + 4500, 48 + 1999) && !is_shortened(48 + 4500, 48 + 2000));
+        assert!(!is_shortened(48 + 4499, 48), "too few to tell");
         assert!(!is_shortened(48, 48) && !is_shortened(0, 0) && !is_shortened(48 + 2 * 616, 48));
     }
 }

@@ -205,6 +205,7 @@ mod tests {
                 assert!(link.up && link.socket_namespace.is_none());
                 let claims = link.claims();
                 assert_eq!((claims.len(), claims[0].port), (1, Some(port)));
+                assert_eq!(claims[0].kernel.interface, Some(name.into()));
                 // Down, it has no socket.
                 assert_eq!(Link { up: false, ..link }.claims(), []);
             }
@@ -215,6 +216,12 @@ mod tests {
             let wireguard = link(WIREGUARD);
             assert_eq!((wireguard.kind, wireguard.index), (KernelSocketKind::Wireguard, 10));
             assert_eq!(wireguard.claims(), []);
+            let claim = wireguard.wireguard_claim(Some(51820)).unwrap();
+            assert_eq!((claim.port, claim.strength, claim.family), (Some(51820), Strength::Reported, None));
+            assert_eq!((claim.kernel.kind, claim.kernel.interface), (wireguard.kind, Some("wg0".into())));
+            let claim = wireguard.wireguard_claim(None).unwrap();
+            assert_eq!((claim.port, claim.strength), (None, Strength::Possible));
+            assert_eq!(wireguard.wireguard_claim(Some(0)), None, "it has no socket yet");
             let gtp = link(GTP);
             assert!(!gtp.up);
             let ports: Vec<_> = gtp.claims().iter().map(|claim| (claim.port, claim.strength)).collect();
@@ -235,6 +242,25 @@ mod tests {
             veth[at..at + 9].copy_from_slice(b"veth\0\0\0\0\0");
             assert_eq!(parse_link(&veth), None);
         }
+    }
+
+    /// IFLA_BAREUDP_PORT, which is in network order; drivers/net/bareudp.c opens a socket for both families.
+    #[test]
+    fn the_port_of_a_bareudp_interface() {
+        let attribute = |kind: u16, value: &[u8]| {
+            let mut bytes = u16::try_from(4 + value.len()).unwrap().to_ne_bytes().to_vec();
+            bytes.extend(kind.to_ne_bytes());
+            bytes.extend(value);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            bytes
+        };
+        let mut message = vec![0; 16];
+        message[8..12].copy_from_slice(&1_u32.to_ne_bytes());
+        message.extend(attribute(3, b"bu0\0"));
+        let data = attribute(2, &attribute(1, &6635_u16.to_be_bytes()));
+        message.extend(attribute(18, &[attribute(1, b"bareudp\0"), data].concat()));
+        let link = parse_link(&message).unwrap();
+        assert_eq!((link.kind, link.port, link.family), (KernelSocketKind::Bareudp, Some(6635), None));
     }
 
     proptest! {

@@ -124,6 +124,7 @@ mod tests {
         // Read on Linux 6.12.118 and 7.3.4, before and after ksmbd.mountd was started.
         assert_eq!(ksmbd_stats(b"2 startup 0 0\n"), None);
         assert_eq!(ksmbd_stats(b"2 startup 4450 0\n"), None);
+        assert_eq!(ksmbd_stats(b"2 running 0 0\n"), None);
         let claim = ksmbd_stats(b"2 running 4450 0\n").unwrap();
         assert_eq!((claim.protocol, claim.port, claim.bound), (Protocol::Tcp, Some(4450), Bound::Interface));
     }

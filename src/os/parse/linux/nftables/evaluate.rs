@@ -159,7 +159,6 @@ impl Walk<'_> {
                     false
                 }
                 Action::Verdict(Verdict::Jump(to)) => {
-                    let before = inner.addresses.len();
                     let out = self.chain(base, &to, inner, depth + 1);
                     if applies == Applies::Always {
                         // Connections that the called chain decided do not return.
@@ -169,7 +168,8 @@ impl Walk<'_> {
                         path.addresses.retain(|address| !decided(address));
                         path.is_certain &= out.is_certain;
                     } else {
-                        path.is_certain &= out.addresses.len() == before && out.is_certain;
+                        // The called chain may have decided.
+                        path.is_certain = false;
                     }
                     false
                 }

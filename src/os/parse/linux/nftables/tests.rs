@@ -1,5 +1,8 @@
 //! Rules as the kernel reports them, followed for connections to local ports.
 
+mod matches;
+mod messages;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;

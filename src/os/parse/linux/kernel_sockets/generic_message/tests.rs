@@ -95,6 +95,16 @@ fn listeners_of_the_nfs_server() {
     );
     assert!(claims.iter().all(|claim| claim.bound == Bound::Wildcard));
     assert_eq!(read_message(Message::Nfsd, &bytes("07010000")), []);
+    let of_transport = |name: &str| {
+        let message =
+            message.replace("74637000", &name.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+        read_message(Message::Nfsd, &bytes(&message))
+            .into_iter()
+            .map(|claim| claim.protocol)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_transport("udp\0"), [Protocol::Udp; 2]);
+    assert_eq!(of_transport("rdm\0"), [], "it has no socket");
 }
 
 /// Recorded on Linux 6.12.118, with other keys.
@@ -108,6 +118,20 @@ fn the_port_of_wireguard() {
     );
     assert_eq!(wireguard_port(&bytes(&device)), Some(51820));
     assert_eq!(wireguard_port(&[0; 4]), None);
+}
+
+/// CTRL_CMD_NEWFAMILY: the attributes of the number and of the name (linux/genetlink.h).
+#[test]
+fn numbers_of_families() {
+    let attribute = |kind: u16, value: &[u8]| {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat()
+    };
+    let header = [1, 2, 0, 0];
+    let (name, number) = (attribute(2, b"fou\0"), attribute(1, &[29_u16.to_ne_bytes(), [0; 2]].concat()));
+    assert_eq!(family(&[&header[..], &name, &number].concat()), Some((b"fou".to_vec(), 29)));
+    assert_eq!(family(&[&header[..], &name].concat()), None);
+    assert_eq!(family(&[&header[..], &number].concat()), None);
 }
 
 proptest! {
