@@ -4,7 +4,7 @@
 //! The kernel skips its table of connections only if a request names the state LISTEN alone. Therefore listeners are a
 //! request of their own, and other states are requested only if they are wanted.
 
-use super::netlink::NetlinkError;
+use super::netlink::{Connection, NetlinkError};
 use super::sock_diag;
 use crate::model::State;
 pub(in crate::os) use crate::os::parse::linux::inet_diag::{InetDiagEntry, States};
@@ -21,13 +21,29 @@ pub(in crate::os) fn sockets(
     states: States,
     port: Option<u16>,
 ) -> Result<Vec<InetDiagEntry>, NetlinkError> {
+    sockets_over(&mut sock_diag::connection(), table, states, port)
+}
+
+/// Does what [`sockets`] does, over a connection that serves several dumps.
+///
+/// # Errors
+/// As [`sockets`].
+pub(in crate::os) fn sockets_over(
+    connection: &mut Connection,
+    table: InetTable,
+    states: States,
+    port: Option<u16>,
+) -> Result<Vec<InetDiagEntry>, NetlinkError> {
     let request = request(table.family, table.protocol, states, port);
     let parse = |message: &[u8]| parse(message, table.protocol);
-    let mut entries = sock_diag::sockets(&request, parse, |_| true, "a socket that cannot be read")?;
+    let mut entries =
+        sock_diag::sockets(connection, &request, parse, |_| true, "a socket that cannot be read")?;
     // A dump continues by position, so that it can return a socket twice while others come and go. The order stays the
     // kernel's: it shows which of the sockets that share a port is preferred.
-    let mut seen = std::collections::HashSet::with_capacity(entries.len());
-    entries.retain(|entry| seen.insert(entry.cookie));
+    if entries.len() > 1 {
+        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        entries.retain(|entry| seen.insert(entry.cookie));
+    }
     if states == States::Bound {
         for entry in &mut entries {
             entry.state = State::Bound;

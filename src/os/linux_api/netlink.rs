@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -72,14 +73,7 @@ pub(in crate::os) fn dump(
     each: &mut dyn FnMut(&[u8]),
     restart: &mut dyn FnMut(),
 ) -> Result<(), NetlinkError> {
-    let mut buffer = vec![0; BUFFER];
-    for _ in 0..REPEATS {
-        restart();
-        if !dump_once(protocol, kind, request, answer, each, &mut buffer)? {
-            return Ok(());
-        }
-    }
-    Err(NetlinkError::Interrupted)
+    Connection::new(protocol).dump(kind, request, answer, each, restart)
 }
 
 /// Requests a single answer instead of a dump, and calls `each` with its payload.
@@ -92,29 +86,73 @@ pub(in crate::os) fn ask(
 ) -> Result<(), NetlinkError> {
     let socket = open(protocol)?;
     send(&socket, &frame(kind, NLM_F_REQUEST, SEQUENCE, request))?;
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = Vec::with_capacity(BUFFER);
     read_datagram(receive(&socket, &mut buffer)?, SEQUENCE, answer, each)?;
     Ok(())
 }
 
-/// Reads one dump over a socket of its own, in which no message of an earlier dump can be left. Returns whether the table
-/// changed meanwhile.
-fn dump_once(
+/// A netlink socket for several dumps, one after another. It belongs to the network namespace in which its first dump was
+/// requested.
+pub(in crate::os) struct Connection {
     protocol: Option<Protocol>,
-    kind: u16,
-    request: &[u8],
-    answer: u16,
-    each: &mut dyn FnMut(&[u8]),
-    buffer: &mut [u8],
-) -> Result<bool, NetlinkError> {
-    let socket = open(protocol)?;
-    send(&socket, &frame(kind, NLM_F_REQUEST | NLM_F_DUMP, SEQUENCE, request))?;
-    let mut interrupted = false;
-    loop {
-        let progress = read_datagram(receive(&socket, buffer)?, SEQUENCE, answer, each)?;
-        interrupted |= progress.interrupted;
-        if progress.done {
-            return Ok(interrupted);
+    /// The socket, while no message of an earlier dump can be left in it.
+    socket: Option<OwnedFd>,
+    /// The sequence number of the last request.
+    sequence: u32,
+    /// What the kernel has written last. It is never cleared: nobody reads more of it than the kernel wrote.
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Returns a connection to a netlink protocol (`None` is NETLINK_ROUTE). The first dump opens the socket.
+    pub(in crate::os) fn new(protocol: Option<Protocol>) -> Connection {
+        Connection { protocol, socket: None, sequence: 0, buffer: Vec::new() }
+    }
+
+    /// Requests a dump, as the function [`dump`] does.
+    ///
+    /// # Errors
+    /// As [`dump`].
+    pub(in crate::os) fn dump(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        answer: u16,
+        each: &mut dyn FnMut(&[u8]),
+        restart: &mut dyn FnMut(),
+    ) -> Result<(), NetlinkError> {
+        for _ in 0..REPEATS {
+            restart();
+            if !self.dump_once(kind, request, answer, each)? {
+                return Ok(());
+            }
+        }
+        Err(NetlinkError::Interrupted)
+    }
+
+    /// Reads one dump. Returns whether the table changed meanwhile.
+    fn dump_once(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        answer: u16,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, NetlinkError> {
+        // The socket is kept only if the dump is read to its end.
+        let socket = self.socket.take().map_or_else(|| open(self.protocol), Ok)?;
+        self.sequence = self.sequence.wrapping_add(SEQUENCE);
+        send(&socket, &frame(kind, NLM_F_REQUEST | NLM_F_DUMP, self.sequence, request))?;
+        self.buffer.clear();
+        self.buffer.reserve(BUFFER);
+        let mut interrupted = false;
+        loop {
+            let datagram = receive(&socket, &mut self.buffer)?;
+            let progress = read_datagram(datagram, self.sequence, answer, each)?;
+            interrupted |= progress.interrupted;
+            if progress.done {
+                self.socket = Some(socket);
+                return Ok(interrupted);
+            }
         }
     }
 }
@@ -131,11 +169,13 @@ fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), NetlinkError> {
     retry(|| rustix::net::send(socket, message, SendFlags::empty())).map_err(NetlinkError::System).map(drop)
 }
 
-fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Result<&'a [u8], NetlinkError> {
-    let (received, length) =
-        retry(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::TRUNC)).map_err(NetlinkError::System)?;
-    let bytes = buffer.get(..received).filter(|_| length == received);
-    bytes.ok_or(NetlinkError::Malformed("a datagram that was cut off"))
+/// Receives a datagram into the capacity of `buffer`.
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], NetlinkError> {
+    buffer.clear();
+    let (received, length) = retry(|| rustix::net::recv(socket, spare_capacity(buffer), RecvFlags::TRUNC))
+        .map_err(NetlinkError::System)?;
+    let is_whole = length == received;
+    if is_whole { Ok(buffer) } else { Err(NetlinkError::Malformed("a datagram that was cut off")) }
 }
 
 /// Repeats an interrupted system call, a limited number of times.
@@ -147,4 +187,45 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         }
     }
     Err(Errno::INTR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::parse::linux::rtnetlink::{ADDRESS_HEADER, address};
+
+    const RTM_NEWADDR: u16 = 20;
+    const RTM_GETADDR: u16 = 22;
+
+    fn addresses(connection: &mut Connection) -> Result<usize, NetlinkError> {
+        let count = std::cell::Cell::new(0);
+        let mut each = |message: &[u8]| count.set(count.get() + usize::from(address(message).is_some()));
+        let mut restart = || count.set(0);
+        connection.dump(RTM_GETADDR, &[0; ADDRESS_HEADER], RTM_NEWADDR, &mut each, &mut restart)?;
+        Ok(count.get())
+    }
+
+    #[test]
+    fn dumps_of_one_connection_do_not_mix() {
+        let mut connection = Connection::new(None);
+        let first = addresses(&mut connection).unwrap();
+        assert!(first > 0);
+        for _ in 0..3 {
+            assert_eq!(addresses(&mut connection).unwrap(), first);
+        }
+        assert_eq!(connection.sequence, 4);
+    }
+
+    #[test]
+    fn a_socket_with_the_rest_of_a_dump_is_not_used_again() {
+        let mut connection = Connection::new(None);
+        addresses(&mut connection).unwrap();
+        assert!(connection.socket.is_some());
+        // The answers have another kind than is expected here.
+        let refused =
+            connection.dump(RTM_GETADDR, &[0; ADDRESS_HEADER], RTM_GETADDR, &mut |_| {}, &mut || {});
+        assert!(matches!(refused, Err(NetlinkError::Malformed(_))));
+        assert!(connection.socket.is_none());
+        assert!(addresses(&mut connection).unwrap() > 0);
+    }
 }

@@ -4,9 +4,14 @@ use std::cell::RefCell;
 
 use rustix::net::netlink::SOCK_DIAG;
 
-use super::netlink::{NetlinkError, dump};
+use super::netlink::{Connection, NetlinkError};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
+/// Returns a connection for several dumps of sockets.
+pub(in crate::os) fn connection() -> Connection {
+    Connection::new(Some(SOCK_DIAG))
+}
 
 /// Returns the sockets in the reply to a request that `keep` accepts. `unreadable` describes a message that cannot be
 /// parsed.
@@ -14,6 +19,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// # Errors
 /// If netlink is unavailable or refuses, and if a message cannot be parsed.
 pub(super) fn sockets<T>(
+    connection: &mut Connection,
     request: &[u8],
     parse: impl Fn(&[u8]) -> Option<T>,
     keep: impl Fn(&T) -> bool,
@@ -21,8 +27,7 @@ pub(super) fn sockets<T>(
 ) -> Result<Vec<T>, NetlinkError> {
     let entries = RefCell::new(Vec::new());
     let mut all_read = true;
-    dump(
-        Some(SOCK_DIAG),
+    connection.dump(
         SOCK_DIAG_BY_FAMILY,
         request,
         SOCK_DIAG_BY_FAMILY,

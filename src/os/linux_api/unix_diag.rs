@@ -60,7 +60,9 @@ fn dump_entries(
     request.extend(0_u32.to_ne_bytes());
     request.extend(show.to_ne_bytes());
     request.extend([0xff; 8]);
-    let mut entries = sock_diag::sockets(&request, parse, keep, "a Unix socket that cannot be read")?;
+    let mut connection = sock_diag::connection();
+    let mut entries =
+        sock_diag::sockets(&mut connection, &request, parse, keep, "a Unix socket that cannot be read")?;
     entries.sort_by_key(|entry| entry.cookie);
     entries.dedup_by_key(|entry| entry.cookie);
     Ok(entries)

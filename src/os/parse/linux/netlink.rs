@@ -4,7 +4,7 @@
 //! (netstat2 0.11.2 takes one for it), and a socket table has too many messages to allocate for each.
 
 const HEADER: usize = 16;
-/// The sequence number of the only request of a socket.
+/// The sequence number of the first request of a socket.
 pub(in crate::os) const SEQUENCE: u32 = 1;
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;

@@ -14,6 +14,8 @@ use std::os::fd::AsFd;
 pub(in crate::os) use unix_files::find_unix_paths;
 pub(super) use verified_netstat2::{netstat2_row, netstat2_sockets};
 
+use rustix::fs::{Access, access};
+
 use super::netstat2;
 use crate::model::{
     Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Protocol,
@@ -22,7 +24,7 @@ use crate::model::{
 use crate::os::linux_api::inet_diag::States;
 use crate::os::linux_api::netlink::NetlinkError;
 use crate::os::linux_api::user_namespace;
-use crate::os::linux_api::{inet_diag, procfs, unix_diag};
+use crate::os::linux_api::{inet_diag, procfs, sock_diag, unix_diag};
 use crate::os::table_request::InetTable;
 use crate::os::{Reader, Row, SocketTable, TableRequest, TcpDetail};
 use interface_names::Interfaces;
@@ -47,16 +49,17 @@ pub(super) fn holder_data(row: &Row) -> Vec<u64> {
 
 /// Reads the requested tables by netlink. A table that netlink does not return is read from /proc/net.
 pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> {
+    let mut connection = sock_diag::connection();
     let mut faults: Vec<NetlinkError> = Vec::new();
     let mut sources = TablesBySource::default();
     let mut interfaces = Interfaces::default();
     let mut bound_unknown: Option<UnlistedBound> = None;
     let mut whole = netstat2::collect(request, |table| {
         let states = if request.all { States::All } else { States::Listeners };
-        match inet_diag::sockets(table, states, request.port) {
+        match inet_diag::sockets_over(&mut connection, table, states, request.port) {
             Ok(mut entries) => {
                 if request.all && table.protocol == Protocol::Tcp {
-                    match inet_diag::sockets(table, States::Bound, request.port) {
+                    match inet_diag::sockets_over(&mut connection, table, States::Bound, request.port) {
                         // Older kernels ignore the bit of this state without an error.
                         Ok(bound) if bound.is_empty() && inet_diag::lists_bound() == Some(false) => {
                             bound_unknown = Some(UnlistedBound::OlderKernel);
@@ -80,7 +83,8 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
         }
     })?;
     if request.udplite {
-        read_udplite(request, &mut whole, &mut |table| match inet_diag::sockets(
+        read_udplite(request, &mut whole, &mut |table| match inet_diag::sockets_over(
+            &mut connection,
             table,
             if request.all { States::All } else { States::Listeners },
             request.port,
@@ -102,7 +106,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
         for (protocol, sysctls) in
             [(Protocol::Sctp, "/proc/sys/net/sctp"), (Protocol::Dccp, "/proc/sys/net/dccp")]
         {
-            if std::fs::symlink_metadata(sysctls).is_ok() {
+            if access(sysctls, Access::EXISTS).is_ok() {
                 add_sctp_dccp(protocol, request, &mut whole, &mut interfaces);
             }
         }
@@ -321,7 +325,9 @@ pub(in crate::os) fn sockets(request: &TableRequest) -> Result<SocketTable, Erro
     if request.namespaces {
         add_other_namespaces(request, &mut whole);
     }
-    if let Some(overflow) = OverflowUid::current() {
+    if !whole.rows.is_empty()
+        && let Some(overflow) = OverflowUid::current()
+    {
         for row in &mut whole.rows {
             overflow.unmap_socket(&mut row.socket);
         }
