@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory, FromArgMatches};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, List, plain};
 use exit::Exit;
 
 use crate::model::Error;
@@ -98,6 +98,9 @@ fn prints_answer(arguments: &Arguments) -> bool {
 }
 
 fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
+    if let Some(list) = parse_plain(arguments) {
+        return Ok(Arguments { command: None, list });
+    }
     let words: Vec<String> =
         arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     if let Some(exit) = first_words::suggest_for_other_tool(&words) {
@@ -128,6 +131,12 @@ fn parse(arguments: &[OsString]) -> Result<Arguments, Exit> {
             Err(print(text.as_bytes()))
         }
     }
+}
+
+/// Parses the command lines that need no clap.
+fn parse_plain(arguments: &[OsString]) -> Option<List> {
+    let words: Option<Vec<&str>> = arguments.get(1..)?.iter().map(|argument| argument.to_str()).collect();
+    plain::parse(words?.into_iter())
 }
 
 /// Prints the help of the program, or of a command, as `--help` does.

@@ -3,6 +3,7 @@
 mod filters;
 pub(super) mod help;
 mod next;
+pub(super) mod plain;
 mod wait;
 
 use std::ffi::OsString;
@@ -250,7 +251,7 @@ pub(super) struct About {
     pub(super) color: When,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct List {
     #[command(flatten)]
     pub(super) filters: Filters,
@@ -322,7 +323,7 @@ impl List {
 }
 
 /// The columns and the order of rows.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Rows {
     /// Columns, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Output")]
@@ -348,8 +349,9 @@ impl Rows {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
+    #[default]
     Auto,
     Always,
     Never,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 
 /// The filters.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Filters {
     /// Target: 8080, 8000-8010, tcp/8080, udp/53, http, 127.0.0.1:6379, [::1]:3000, unix,
     /// /run/docker.sock; several, or a list with commas, are a union
@@ -88,8 +88,24 @@ pub(in crate::cli) struct Filters {
     states: Option<()>,
 }
 
+impl Filters {
+    /// Counts one of the options that are accepted for compatibility. `None` if a letter is none of them.
+    pub(super) fn count_ignored(&mut self, letter: char) -> Option<()> {
+        let count = match letter {
+            'l' => &mut self.listening,
+            'n' => &mut self.numeric,
+            'p' => &mut self.processes,
+            'P' => &mut self.numeric_ports,
+            'o' => &mut self.owners,
+            _ => return None,
+        };
+        *count = count.checked_add(1)?;
+        Some(())
+    }
+}
+
 /// The source of the data.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Source {
     /// Linux: scan every network namespace that can be entered
     #[arg(long, help_heading = "Source")]
@@ -104,9 +120,10 @@ pub(in crate::cli) struct Source {
     pub(in crate::cli) holders: SearchName,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ReaderName {
     /// The best one on this machine
+    #[default]
     Auto,
     /// The operating system's own interface
     Native,
@@ -114,9 +131,10 @@ pub(in crate::cli) enum ReaderName {
     Netstat2,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum SearchName {
     /// The best one on this machine
+    #[default]
     Auto,
     /// Every process's descriptor table
     Walk,
