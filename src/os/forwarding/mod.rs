@@ -11,5 +11,5 @@ use crate::model::{ForwardingRules, Protocol};
 /// Returns the rules of the kernel that forward connections to a port at these addresses of this machine. Linux only:
 /// nftables by netlink, and whether the older iptables has a NAT table. Reading them needs root.
 pub(crate) fn forwarding_rules(protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
-    sys::forwarding_rules(protocol, port, addresses)
+    sys::KernelRules::default().forwarding(protocol, port, addresses)
 }

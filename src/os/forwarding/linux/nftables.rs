@@ -28,23 +28,26 @@ const GET_RULE: u16 = SUBSYSTEM | 7;
 const NEW_ELEMENT: u16 = SUBSYSTEM | 12;
 const GET_ELEMENT: u16 = SUBSYSTEM | 13;
 
-/// Returns the rules that pass connections to a port of these addresses of this machine on.
-pub(in crate::os) fn forwarding(protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
+/// Returns the rules that pass connections to a port of these addresses of this machine on. `chains` is what [`read`]
+/// returned.
+pub(in crate::os) fn forwarding(
+    chains: &Result<Option<Chains>, NetlinkError>,
+    protocol: Protocol,
+    port: u16,
+    addresses: &[IpAddr],
+) -> ForwardingRules {
     let mut found = ForwardingRules::default();
-    if !is_loaded() {
-        return found;
-    }
-    match read() {
+    match chains {
         Ok(None) => {}
         Ok(Some(chains)) => {
             let connection = Connection { protocol, port, addresses };
-            evaluate(&chains, connection, &elements, &mut found);
+            evaluate(chains, connection, &elements, &mut found);
         }
         // This kernel has no nftables.
-        Err(NetlinkError::System(errno) | NetlinkError::Refused(errno)) if is_missing(errno) => {}
+        Err(NetlinkError::System(errno) | NetlinkError::Refused(errno)) if is_missing(*errno) => {}
         // A sandbox may refuse netlink entirely.
         Err(NetlinkError::System(errno) | NetlinkError::Refused(errno))
-            if io::Error::from(errno).kind() == io::ErrorKind::PermissionDenied =>
+            if io::Error::from(*errno).kind() == io::ErrorKind::PermissionDenied =>
         {
             found.unread.push(UnreadRules::Permission);
         }
@@ -78,7 +81,13 @@ fn is_built_in() -> bool {
 }
 
 /// Reads the chains of all tables in which a rule could pass connections on. `None` if there is no such table.
-fn read() -> Result<Option<Chains>, NetlinkError> {
+///
+/// # Errors
+/// If netlink is unavailable or refuses.
+pub(in crate::os) fn read() -> Result<Option<Chains>, NetlinkError> {
+    if !is_loaded() {
+        return Ok(None);
+    }
     let bases: RefCell<Vec<BaseChain>> = RefCell::default();
     ask(GET_CHAIN, NEW_CHAIN, &[0; 4], &|message| bases.borrow_mut().extend(base_chain(message)), &|| {
         bases.borrow_mut().clear();
