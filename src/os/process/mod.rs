@@ -56,7 +56,11 @@ pub(crate) fn describe<'a>(refs: impl Iterator<Item = &'a sys::ProcessRef>, ance
         by_pid.entry(process.pid()).or_insert(process);
     }
     let refs: Vec<&sys::ProcessRef> = by_pid.into_values().collect();
-    let threads = threads::parallelism().min(refs.len() / sysinfo::WORTH_A_THREAD + 1);
+    // How many run at the same time is known only after several files were read.
+    let threads = match refs.len() / sysinfo::WORTH_A_THREAD {
+        0 => 1,
+        others => threads::parallelism().min(others + 1),
+    };
     let share = refs.len().div_ceil(threads).max(1);
     let parts: Vec<&[&sys::ProcessRef]> = refs.chunks(share).collect();
     let next = AtomicUsize::new(0);
