@@ -80,7 +80,14 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
         members.push(Member { structure, name, offset: None, inside: Vec::new() });
     }
     let mut ambiguous = false;
-    let mut structures: Vec<(u32, u32)> = Vec::new();
+    let mut structures: Vec<(u32, usize)> = Vec::new();
+    // The first letters of the wanted structures.
+    let mut letters = [false; 256];
+    for letter in wanted.members.iter().filter_map(|(structure, _)| structure.as_bytes().first()) {
+        letters.get_mut(usize::from(*letter)).into_iter().for_each(|letter| *letter = true);
+    }
+    let is_letter =
+        |text: &[u8]| text.first().is_some_and(|first| letters.get(usize::from(*first)) == Some(&true));
     file.each(|at, one| match one.kind {
         FUNC if function.is_none() && is_name(file.text(one.name), wanted.function) => {
             function = Some(one.number);
@@ -88,8 +95,8 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
         STRUCT | UNION => {
             structures.push((one.number, at));
             let text = file.text(one.name);
-            for member in &mut members {
-                if one.kind == STRUCT && is_name(text, member.structure) {
+            if one.kind == STRUCT && is_letter(text) {
+                for member in members.iter_mut().filter(|member| is_name(text, member.structure)) {
                     ambiguous |= !member.search(&file, &one, 0);
                 }
             }
@@ -106,7 +113,7 @@ pub(in crate::os) fn layout(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Layout,
             for (number, base) in inside {
                 let found = structures.binary_search_by_key(&number, |(number, _)| *number).ok();
                 let found = found.and_then(|found| structures.get(found));
-                if let Some(Ok((one, _))) = found.map(|(number, at)| file.one(*at, *number)) {
+                if let Some(Ok(one)) = found.map(|(number, at)| file.one(*at, *number)) {
                     ambiguous |= !member.search(&file, &one, base);
                 }
             }
@@ -221,6 +228,68 @@ struct File<'a> {
     names: &'a [u8],
 }
 
+/// A kind whose length is unknown, and so is the position of the next type.
+const UNKNOWN: (u8, u8) = (u8::MAX, u8::MAX);
+/// The bytes after the first three words of a type, by its kind: a number, and another one for each member. Kinds without
+/// a number here are pointers, forward declarations, typedefs, qualifiers, functions, floats and type tags.
+const LENGTHS: [(u8, u8); 20] = [
+    UNKNOWN,
+    (4, 0), // integer
+    (0, 0),
+    (12, 0), // array
+    (0, 12), // structure
+    (0, 12), // union
+    (0, 8),  // enumeration
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 0),
+    (0, 8),  // parameters
+    (4, 0),  // variable
+    (0, 12), // section
+    (0, 0),
+    (4, 0), // declaration tag
+    (0, 0),
+    (0, 12), // enumeration of 64 bits
+];
+
+impl<'a> Type<'a> {
+    /// Returns the first of these types, and the bytes of those that follow it. The kernel has more than a hundred thousand
+    /// types, so this must take few instructions.
+    #[inline(always)]
+    fn first(types: &'a [u8], number: u32) -> Result<(Type<'a>, &'a [u8]), BtfError> {
+        const SHORT: BtfError = BtfError::Malformed("is cut short");
+        let Some((&[n0, n1, n2, n3, i0, i1, i2, i3, _s0, _s1, _s2, _s3], rest)) =
+            types.split_first_chunk::<TYPE>()
+        else {
+            return Err(SHORT);
+        };
+        let info = u32::from_ne_bytes([i0, i1, i2, i3]);
+        let kind = info >> 24 & 0x1f;
+        let (fixed, each) = LENGTHS.get(kind as usize).copied().unwrap_or(UNKNOWN);
+        if (fixed, each) == UNKNOWN {
+            return Err(BtfError::Malformed("has unknown kinds of types"));
+        }
+        let Some((members, rest)) =
+            rest.split_at_checked(usize::from(fixed) + usize::from(each) * (info & 0xffff) as usize)
+        else {
+            return Err(SHORT);
+        };
+        let one = Type {
+            number,
+            kind,
+            name: u32::from_ne_bytes([n0, n1, n2, n3]),
+            #[cfg(feature = "cli")]
+            size_or_type: u32::from_ne_bytes([_s0, _s1, _s2, _s3]),
+            has_widths: info >> 31 == 1,
+            members,
+        };
+        Ok((one, rest))
+    }
+}
+
 impl<'a> File<'a> {
     fn parse(bytes: &'a [u8]) -> Result<File<'a>, BtfError> {
         let short = BtfError::Malformed("is cut short");
@@ -243,52 +312,20 @@ impl<'a> File<'a> {
     }
 
     /// Calls `what` for each type, with its position.
-    fn each(&self, mut what: impl FnMut(u32, Type<'a>)) -> Result<(), BtfError> {
-        let (mut at, mut number) = (0, 0u32);
-        while usize::try_from(at).is_ok_and(|at| at < self.types.len()) {
+    fn each(&self, mut what: impl FnMut(usize, Type<'a>)) -> Result<(), BtfError> {
+        let (mut rest, mut number) = (self.types, 0u32);
+        while !rest.is_empty() {
             number += 1;
-            let (one, next) = self.one(at, number)?;
-            what(at, one);
-            at = next;
+            let (one, next) = Type::first(rest, number)?;
+            what(self.types.len() - rest.len(), one);
+            rest = next;
         }
         Ok(())
     }
 
-    /// Returns the type at this position, and the position of the next one.
-    fn one(&self, at: u32, number: u32) -> Result<(Type<'a>, u32), BtfError> {
-        let short = BtfError::Malformed("is cut short");
-        let rest = usize::try_from(at).ok().and_then(|at| self.types.get(at..)).ok_or(short)?;
-        let (Some(name), Some(info)) = (word(rest, 0), word(rest, 4)) else {
-            return Err(short);
-        };
-        let kind = info >> 24 & 0x1f;
-        let count = (info & 0xffff) as usize;
-        let size = match kind {
-            // Pointers, forward declarations, typedefs, qualifiers, functions, floats, type tags.
-            2 | 7..=12 | 16 | 18 => 0,
-            // Integers, variables, declaration tags.
-            1 | 14 | 17 => 4,
-            // Enumerations, parameters.
-            6 | 13 => count * 8,
-            // Arrays.
-            3 => 12,
-            // Structures, unions, sections, enumerations of 64 bits.
-            STRUCT | UNION | 15 | 19 => count * MEMBER,
-            // Its length is unknown, and so is the position of the next type.
-            _ => return Err(BtfError::Malformed("has unknown kinds of types")),
-        };
-        let members = rest.get(TYPE..TYPE + size).ok_or(short)?;
-        let next = u32::try_from(TYPE + size).ok().and_then(|length| at.checked_add(length)).ok_or(short)?;
-        let one = Type {
-            number,
-            kind,
-            name,
-            #[cfg(feature = "cli")]
-            size_or_type: word(rest, 8).ok_or(short)?,
-            has_widths: info >> 31 == 1,
-            members,
-        };
-        Ok((one, next))
+    /// Returns the type at this position.
+    fn one(&self, at: usize, number: u32) -> Result<Type<'a>, BtfError> {
+        Type::first(self.types.get(at..).unwrap_or_default(), number).map(|(one, _)| one)
     }
 
     /// Returns the names from this one on.
@@ -298,6 +335,7 @@ impl<'a> File<'a> {
 }
 
 /// Returns whether the text begins with this name. The first letter rules out nearly all names, and costs no call.
+#[inline(always)]
 fn is_name(text: &[u8], name: &str) -> bool {
     text.first() == name.as_bytes().first()
         && text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
