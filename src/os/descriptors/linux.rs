@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use crate::model::compact::CompactCollect as _;
 use crate::model::{Error, ErrorKind};
+use crate::os::linux_api::proc_path::ProcPath;
 use crate::os::parse::linux::proc_fd::{number, socket_inode};
 use crate::os::process::sys::proc_handle::ProcHandle;
 use crate::os::threads;
@@ -86,14 +87,16 @@ pub(in crate::os) fn probe_access() -> Result<Walk, Error> {
     let pids = processes(&proc).map_err(|errno| attempted().because(io::Error::from(errno)))?;
     let mut whole = in_parallel(&pids, |pid, buffer, walk| {
         // Nearly every process has descriptor 0, and all descriptors of a process refuse alike.
-        match rustix::fs::readlinkat_raw(&proc, format!("{pid}/fd/0"), &mut [MaybeUninit::uninit(); 64]) {
+        let table = ProcPath::process(pid).text("/fd");
+        let first = table.text("/0");
+        match rustix::fs::readlinkat_raw(&proc, first.as_c_str(), &mut [MaybeUninit::uninit(); 64]) {
             Ok(_) => return,
             Err(Errno::NOENT) => {}
             Err(errno) => return walk.note(pid, errno),
         }
         // A few entries suffice: any descriptor will do.
         let (few, _) = buffer.split_at_mut(FEW_ENTRIES.min(buffer.len()));
-        match rustix::fs::openat(&proc, table_path(pid, &mut [0; 16]), flags, Mode::empty()) {
+        match rustix::fs::openat(&proc, table.as_c_str(), flags, Mode::empty()) {
             Ok(table) => probe_table(pid, &table, few, walk),
             Err(errno) => walk.note(pid, errno),
         }
@@ -170,11 +173,10 @@ pub(in crate::os) fn processes(proc: impl AsFd) -> Result<Vec<u32>, Errno> {
 
 /// Searches one process's descriptor table.
 fn search(proc: BorrowedFd<'_>, pid: u32, wanted: &[u64], buffer: &mut [MaybeUninit<u8>], walk: &mut Walk) {
-    let mut path = [0; 16];
+    let path = ProcPath::process(pid).text("/fd");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::io::retry_on_intr(|| {
-        rustix::fs::openat(proc, table_path(pid, &mut path), flags, Mode::empty())
-    });
+    let opened =
+        rustix::io::retry_on_intr(|| rustix::fs::openat(proc, path.as_c_str(), flags, Mode::empty()));
     let table = match opened {
         Ok(table) => table,
         Err(errno) => return walk.note(pid, errno),
@@ -250,38 +252,5 @@ impl Walk {
             Errno::ACCESS | Errno::PERM => self.refused.push(pid),
             _ => self.failed.push((pid, errno)),
         }
-    }
-}
-
-/// Writes `PID/fd` into a buffer, without an allocation.
-fn table_path(pid: u32, path: &mut [u8; 16]) -> &CStr {
-    let mut digits = [0; 10];
-    let mut rest = pid;
-    let mut count = 0;
-    for digit in &mut digits {
-        *digit = b'0' + (rest % 10) as u8;
-        count += 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    let text = digits.iter().take(count).rev().chain(b"/fd\0");
-    for (to, from) in path.iter_mut().zip(text) {
-        *to = *from;
-    }
-    CStr::from_bytes_until_nul(path).unwrap_or(c"")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_tables() {
-        let mut path = [0; 16];
-        assert_eq!(table_path(u32::MAX, &mut path), c"4294967295/fd");
-        let mut path = [0; 16];
-        assert_eq!(table_path(0, &mut path), c"0/fd");
     }
 }

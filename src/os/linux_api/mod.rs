@@ -8,6 +8,7 @@ pub(in crate::os) mod inet_diag;
 pub(in crate::os) mod missing_permissions;
 pub(in crate::os) mod netlink;
 pub(in crate::os) mod pid_namespace;
+pub(in crate::os) mod proc_path;
 pub(in crate::os) mod procfs;
 pub(in crate::os) mod sock_diag;
 pub(in crate::os) mod thread_list;

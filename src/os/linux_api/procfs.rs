@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::path::Arg;
 
 use crate::model::{Error, ErrorKind, Family, Protocol};
@@ -52,8 +52,8 @@ pub(in crate::os) fn sees_all_cgroups() -> bool {
 
 /// Returns how many files are open on this machine (proc_sys_fs(5), file-nr). Each has at least one descriptor.
 pub(in crate::os) fn open_files() -> Option<u64> {
-    let counts = std::fs::read_to_string("/proc/sys/fs/file-nr").ok()?;
-    sysctl::open_files(&counts)
+    let counts = read_at(CWD, "/proc/sys/fs/file-nr", LONGEST_FILE).ok()?;
+    sysctl::open_files(std::str::from_utf8(&counts).ok()?)
 }
 
 /// Returns whether a time namespace shifts the time since boot (time_namespaces(7)).
@@ -81,6 +81,11 @@ pub(in crate::os) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -
 /// Reads the /proc/PID/stat of the process whose directory this is.
 pub(in crate::os) fn stat(process: impl AsFd) -> Option<Stat> {
     parse_stat(&read_at(process, "stat", LONGEST_FILE).ok()?)
+}
+
+/// Reads the /proc/PID/stat of the process that has this pid now.
+pub(in crate::os) fn stat_of(pid: u32) -> Option<Stat> {
+    parse_stat(&read_at(CWD, format!("/proc/{pid}/stat"), LONGEST_FILE).ok()?)
 }
 
 /// Returns the effective user of a process: the owner of its directory. The files in the directory of a process that may

@@ -153,6 +153,5 @@ impl Descriptors {
 
 /// Returns whether a process is a kernel thread, which has no descriptors.
 fn is_kernel_thread(pid: u32) -> bool {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok().and_then(|bytes| procfs::parse_stat(&bytes));
-    stat.is_some_and(|stat| stat.kernel)
+    procfs::stat_of(pid).is_some_and(|stat| stat.kernel)
 }

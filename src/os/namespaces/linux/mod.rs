@@ -16,9 +16,9 @@ pub(in crate::os) mod nearby;
 pub(in crate::os) mod search;
 pub(in crate::os) mod sockets;
 
-use std::ffi::CStr;
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -28,6 +28,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::Text;
 pub(in crate::os) use crate::os::linux_api::pid_namespace::is_own as pid_namespace_is_own;
+use crate::os::linux_api::proc_path::ProcPath;
 use crate::os::linux_api::thread_list;
 pub(in crate::os) use crate::os::linux_api::user_namespace::current as current_user_namespace;
 use crate::os::parse::linux::namespace_link;
@@ -90,6 +91,12 @@ impl Task {
     fn is_first(self) -> bool {
         self.pid == self.thread
     }
+
+    /// Returns its directory below /proc.
+    fn path(self) -> ProcPath {
+        let process = ProcPath::process(self.pid);
+        if self.is_first() { process } else { process.text("/task/").number(self.thread) }
+    }
 }
 
 /// The directory below /proc: `812`, `812/task/815`.
@@ -104,14 +111,16 @@ impl fmt::Display for Task {
 
 /// Returns the threads of a process except the first one, ascending.
 fn other_threads(proc: BorrowedFd<'_>, pid: u32) -> Vec<u32> {
-    let path = format!("{pid}/task");
+    let path = ProcPath::process(pid).text("/task");
     // Most processes have one thread; the number of links shows that without listing them.
-    let links = rustix::fs::statat(proc, path.as_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
+    let links = rustix::fs::statat(proc, path.as_c_str(), AtFlags::empty()).map(|stat| stat.st_nlink);
     if links.is_ok_and(|links| links <= thread_list::LINKS_OF_ONE_THREAD) {
         return Vec::new();
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(tasks) = rustix::fs::openat(proc, path, flags, Mode::empty()) else { return Vec::new() };
+    let Ok(tasks) = rustix::fs::openat(proc, path.as_c_str(), flags, Mode::empty()) else {
+        return Vec::new();
+    };
     let mut threads = thread_list::thread_ids(&tasks);
     threads.retain(|thread| *thread != pid);
     threads
@@ -212,14 +221,16 @@ fn number_at(parent: impl AsFd, path: impl Arg) -> Result<u64, Errno> {
 
 /// Returns the number of a namespace, by the link that names it.
 fn number_in(parent: impl AsFd, path: impl Arg, prefix: &[u8]) -> Result<u64, Errno> {
-    let link = rustix::fs::readlinkat(parent, path, Vec::with_capacity(32))?;
-    parse_link(&link, prefix)
+    // Longer than the name of a namespace.
+    let mut buffer = [MaybeUninit::uninit(); 64];
+    let (link, _) = rustix::fs::readlinkat_raw(parent, path, &mut buffer)?;
+    parse_link(link, prefix)
 }
 
 /// Returns the number in `net:[4026531840]`. The link is empty if the namespace may not be seen: kernels up to 5.10 report no
 /// error then.
-fn parse_link(link: &CStr, prefix: &[u8]) -> Result<u64, Errno> {
-    match link.to_bytes() {
+fn parse_link(link: &[u8], prefix: &[u8]) -> Result<u64, Errno> {
+    match link {
         [] => Err(Errno::ACCESS),
         name => namespace_link::number(name, prefix).ok_or(Errno::INVAL),
     }

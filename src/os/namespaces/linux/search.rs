@@ -84,27 +84,28 @@ impl Search {
     }
 
     fn task(&mut self, proc: BorrowedFd<'_>, task: Task, own_net_dev: Option<u64>) {
+        let path = task.path();
         if !self.skips_mounts
-            && let Ok(number) = number_in(proc, format!("{task}/ns/mnt"), b"mnt:[")
+            && let Ok(number) = number_in(proc, path.text("/ns/mnt").as_c_str(), b"mnt:[")
         {
             let path = || NamespaceHandle::Path(format!("/proc/{task}/ns/mnt"));
             self.mount_places.entry(number).or_insert_with(path);
         }
-        let link = format!("{task}/ns/net");
-        match number_at(proc, link.as_str()) {
+        let (link, net_dev) = (path.text("/ns/net"), path.text("/net/dev"));
+        match number_at(proc, link.as_c_str()) {
             Ok(number) if number == self.own => {}
             Ok(number) => {
                 let namespace = self.by_number.entry(number).or_insert_with(|| unnamed(number));
                 namespace.tasks.push(task);
                 if namespace.entry.is_err() {
-                    namespace.entry = open_namespace(proc, link.as_str(), number);
+                    namespace.entry = open_namespace(proc, link.as_c_str(), number);
                 }
                 if namespace.net_dev.is_none() {
-                    namespace.net_dev = net_dev_inode(proc, format!("{task}/net/dev")).ok();
+                    namespace.net_dev = net_dev_inode(proc, net_dev.as_c_str()).ok();
                 }
             }
             // Most processes of other users are in this namespace, which every user may see by the inode number.
-            Err(Errno::ACCESS | Errno::PERM) => match net_dev_inode(proc, format!("{task}/net/dev")) {
+            Err(Errno::ACCESS | Errno::PERM) => match net_dev_inode(proc, net_dev.as_c_str()) {
                 Ok(net_dev) if Some(net_dev) == own_net_dev => {}
                 Ok(net_dev) => self.by_net_dev.entry(net_dev).or_default().push(task),
                 Err(errno) if has_ended(errno) => {}
@@ -112,7 +113,7 @@ impl Search {
                 Err(_) => self.refused += usize::from(task.is_first()),
             },
             Err(errno) if has_ended(errno) => {}
-            Err(errno) => self.failed.push((format!("/proc/{link}"), errno)),
+            Err(errno) => self.failed.push((format!("/proc/{task}/ns/net"), errno)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Network namespaces of this machine, made for each test.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -19,9 +19,9 @@ use crate::os::linux_api::procfs;
 
 #[test]
 fn links_tell_the_kind() {
-    let parse = |link| parse_link(link, b"net:[");
+    let parse = |link: &CStr| parse_link(link.to_bytes(), b"net:[");
     assert_eq!(parse(c"net:[4026531840]"), Ok(4_026_531_840));
-    assert_eq!(parse_link(c"mnt:[7]", b"mnt:["), Ok(7));
+    assert_eq!(parse_link(b"mnt:[7]", b"mnt:["), Ok(7));
     for other in [c"mnt:[4026531840]", c"net:[]", c"net:[1", c"net:[-1]", c"/net:[1]"] {
         assert_eq!(parse(other), Err(Errno::INVAL));
     }
@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn any_link(bytes: Vec<u8>) {
         let link = CString::new(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).unwrap();
-        let _ = parse_link(&link, b"net:[");
+        let _ = parse_link(link.to_bytes(), b"net:[");
     }
 }
 
