@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::status::{LONGEST_SMALL, Status, TYPE};
 use file_child::{Child, NoReply, Operation, Reply, read_small};
-use mounts::{Mounts, Route};
+use mounts::{Mounts, OwnView, Route};
 
 /// Returns the path of the machine's services file.
 #[cfg(feature = "cli")]
@@ -52,6 +52,8 @@ impl Status {
 pub(in crate::os) struct Files {
     /// `None` if the mounts cannot be read: then no path is certain to be local.
     mounts: Option<Mounts>,
+    /// Whose working directories are compared with paths of this process.
+    own_view: OwnView,
     child: Option<Child>,
     until: Instant,
     /// Why no child can be started.
@@ -62,7 +64,14 @@ pub(in crate::os) struct Files {
 impl Files {
     /// Returns a reader that waits for nothing after `until`.
     pub(in crate::os) fn new(until: Instant) -> Files {
-        Files { mounts: Mounts::read(), child: None, until, refused: None, unanswered: false }
+        Files {
+            mounts: Mounts::read(),
+            own_view: OwnView::default(),
+            child: None,
+            until,
+            refused: None,
+            unanswered: false,
+        }
     }
 
     /// Returns what is at a path. With `follow`, a link at its end is followed.
@@ -113,7 +122,7 @@ impl Files {
     /// Returns whether a process's working directory is the one that this path names for this process: in a container
     /// the path may name another one.
     pub(in crate::os) fn is_working_directory(&mut self, pid: u32, path: &Path) -> bool {
-        if let Some(known) = mounts::is_working_directory(pid, path) {
+        if let Some(known) = self.own_view.is_working_directory(pid, path) {
             return known;
         }
         // What is mounted in that process's namespace is not known for certain.

@@ -1,8 +1,9 @@
 //! Which paths are certain not to wait for another machine or another process: those without a remote file system on
 //! the way. The kernel lists the mounts in /proc/self/mountinfo (proc_pid_mountinfo(5)) without touching any of them.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -202,16 +203,24 @@ pub(in crate::os) fn remote_mount_points(table: &[u8]) -> Vec<PathBuf> {
     remote.map(|mount| PathBuf::from(OsString::from_vec(mount.point()))).collect()
 }
 
-/// Returns whether the working directory of a process is the one that this path names for this process: true if both
-/// have the same mount namespace and root directory, and its own link has this path. The folder itself is not touched.
-/// `None` if its path may mean another folder here.
-pub(in crate::os) fn is_working_directory(pid: u32, path: &Path) -> Option<bool> {
-    let link = |path: String| rustix::fs::readlink(path, Vec::new()).ok();
-    let own = link("/proc/self/ns/mnt".to_owned())?;
-    let root = link("/proc/self/root".to_owned())?;
-    let same = link(format!("/proc/{pid}/ns/mnt"))? == own && link(format!("/proc/{pid}/root"))? == root;
-    let directory = link(format!("/proc/{pid}/cwd"))?;
-    same.then(|| directory.to_bytes() == path.as_os_str().as_bytes())
+/// The mount namespace and the root directory of this process, read when they are first needed. It changes neither.
+#[derive(Debug, Default)]
+pub(in crate::os) struct OwnView(OnceCell<Option<(CString, CString)>>);
+
+impl OwnView {
+    /// Returns whether the working directory of a process is the one that this path names for this process: true if both
+    /// have the same mount namespace and root directory, and its own link has this path. The folder itself is not touched.
+    /// `None` if its path may mean another folder here.
+    pub(in crate::os) fn is_working_directory(&self, pid: u32, path: &Path) -> Option<bool> {
+        let link = |path: String| rustix::fs::readlink(path, Vec::new()).ok();
+        let view = |process: &str| {
+            Some((link(format!("/proc/{process}/ns/mnt"))?, link(format!("/proc/{process}/root"))?))
+        };
+        let own = self.0.get_or_init(|| view("self")).as_ref()?;
+        let same = view(&pid.to_string())? == *own;
+        let directory = link(format!("/proc/{pid}/cwd"))?;
+        same.then(|| directory.to_bytes() == path.as_os_str().as_bytes())
+    }
 }
 
 #[cfg(test)]
