@@ -7,10 +7,9 @@ pub(in crate::os) mod expected_program;
 pub(in crate::os) mod other_listeners;
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
-use crate::model::compact::CompactCollect as _;
+use crate::model::compact::CompactSort as _;
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
@@ -72,6 +71,7 @@ impl UnreadableProcess {
 
 /// All processes that may hold a socket.
 pub(in crate::os) struct CandidatePool<'a> {
+    /// Ascending by their pids.
     processes: Vec<&'a UnreadableProcess>,
     /// Why they were chosen; `None` if they are simply all unreadable processes.
     chosen_by: Option<Evidence>,
@@ -81,10 +81,19 @@ impl CandidatePool<'_> {
     pub(in crate::os) fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
+
+    /// Returns whether the parent of a process has the same name and is among them: the process is a server's worker then,
+    /// which holds the same sockets.
+    fn has_master_of(&self, worker: &UnreadableProcess) -> bool {
+        let parent = self.processes.binary_search_by_key(&worker.parent, |refused| refused.pid);
+        let parent = parent.ok().and_then(|at| self.processes.get(at));
+        parent.is_some_and(|parent| parent.comm == worker.comm)
+    }
 }
 
 /// Chooses among the unreadable processes.
 pub(in crate::os) struct CandidateRanking<'a> {
+    /// Ascending by their pids.
     pub(in crate::os) refused: &'a [UnreadableProcess],
     pub(in crate::os) overflow: Option<OverflowUid>,
     /// The words in the names of programs that serve a port.
@@ -118,38 +127,39 @@ impl<'a> CandidateRanking<'a> {
     pub(in crate::os) fn candidates(
         &self,
         row: &Row,
-        pool: &CandidatePool<'_>,
+        pool: &CandidatePool<'a>,
         unit: Option<&[u8]>,
     ) -> Vec<Candidate> {
         let expected = ExpectedProgram::new(row, unit, self.program_words);
-        let own = |refused: &UnreadableProcess| match pool.chosen_by {
-            Some(evidence) => evidence,
-            None => expected.evidence(refused, self.overflow).unwrap_or(Evidence::Unread),
+        let with_evidence =
+            |refused: &&'a UnreadableProcess| (expected.evidence(refused, self.overflow), *refused);
+        let mut processes: Vec<(Option<Evidence>, &UnreadableProcess)> =
+            pool.processes.iter().map(with_evidence).collect();
+        // The pool is in the order of pids.
+        processes.compact_sort_by_key(|(evidence, _)| ExpectedProgram::rank(*evidence));
+        let named = |(evidence, refused): &(Option<Evidence>, &UnreadableProcess)| {
+            let evidence = pool.chosen_by.or(*evidence).unwrap_or(Evidence::Unread);
+            refused.named(evidence, self.overflow)
         };
-        let rank = |refused: &&UnreadableProcess| (expected.rank(refused, self.overflow), refused.pid);
-        let mut processes = pool.processes.clone();
-        processes.sort_by_cached_key(rank);
         if processes.len() <= FEW {
-            return processes.iter().map(|refused| refused.named(own(refused), self.overflow)).collect();
+            return processes.iter().map(named).collect();
         }
-        let processes = without_workers(&processes);
+        processes.retain(|(_, refused)| !pool.has_master_of(refused));
         if processes.len() <= FEW || pool.chosen_by == Some(Evidence::Cgroup) {
-            let few = processes.iter().take(FEW);
-            return few.map(|refused| refused.named(own(refused), self.overflow)).collect();
+            return processes.iter().take(FEW).map(named).collect();
         }
         let matching: Vec<Candidate> = processes
             .iter()
-            .filter_map(|refused| {
-                Some(refused.named(expected.evidence(refused, self.overflow)?, self.overflow))
-            })
+            .filter_map(|(evidence, refused)| Some(refused.named((*evidence)?, self.overflow)))
             .take(FEW)
             .collect();
         if !matching.is_empty() {
             return matching;
         }
         let other_listeners = self.other_listeners.get_or_init(OtherListeners::read);
-        let listening: Vec<&&UnreadableProcess> = processes
+        let listening: Vec<&UnreadableProcess> = processes
             .iter()
+            .map(|(_, refused)| *refused)
             .filter(|refused| other_listeners.includes(refused.facts(self.overflow)))
             .collect();
         match listening.len() {
@@ -161,16 +171,6 @@ impl<'a> CandidateRanking<'a> {
     }
 }
 
-/// Returns the processes except those whose parent has the same name and is among them: a server's workers, which hold
-/// the same sockets.
-fn without_workers<'a>(processes: &[&'a UnreadableProcess]) -> Vec<&'a UnreadableProcess> {
-    let names: BTreeSet<(u32, &[u8])> =
-        processes.iter().map(|refused| (refused.pid, refused.comm.as_slice())).collect_set();
-    let is_worker =
-        |refused: &&&UnreadableProcess| names.contains(&(refused.parent, refused.comm.as_slice()));
-    processes.iter().filter(|refused| !is_worker(refused)).copied().collect()
-}
-
 /// Returns a candidate, with the name in the process's own directory.
 pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
     let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
@@ -180,6 +180,8 @@ pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidenc
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const WORDS: ProgramWords = ProgramWords(crate::port_info::program_words);
@@ -263,7 +265,8 @@ mod tests {
         let process = |pid, parent, name| process(pid, parent, name, 0, name);
         let all =
             [process(1, 0, "init"), process(5, 1, "nginx"), process(6, 5, "nginx"), process(7, 5, "sh")];
-        let left = without_workers(&all.iter().collect::<Vec<_>>());
-        assert_eq!(left.iter().map(|refused| refused.pid).collect::<Vec<_>>(), [1, 5, 7]);
+        let pool = CandidatePool { processes: all.iter().collect(), chosen_by: None };
+        let left = all.iter().filter(|refused| !pool.has_master_of(refused));
+        assert_eq!(left.map(|refused| refused.pid).collect::<Vec<_>>(), [1, 5, 7]);
     }
 }

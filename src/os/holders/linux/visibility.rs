@@ -58,9 +58,7 @@ impl Visibility {
     pub(in crate::os) fn read(&mut self, walk: &mut Walk, rows: &[&Row]) {
         // A kernel thread has no descriptors: nothing is missed if its table may not be read.
         let named = |pid: &u32| {
-            let stat = std::fs::read(format!("/proc/{pid}/stat"))
-                .ok()
-                .and_then(|bytes| procfs::parse_stat(&bytes))?;
+            let stat = procfs::stat_of(*pid)?;
             // A zombie has no descriptors either, unless it is only the main thread that has ended.
             let ended = matches!(stat.state, 'Z' | 'X') && stat.threads <= 1;
             (!stat.kernel && !ended).then(|| UnreadableProcess::new(*pid, stat))

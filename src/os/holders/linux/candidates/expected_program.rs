@@ -10,7 +10,9 @@ const FEWEST_DIGITS: usize = 4;
 
 /// What is known about the program behind a port: its port and its likely names.
 pub(super) struct ExpectedProgram {
-    port: Option<u16>,
+    /// In digits.
+    port: Option<String>,
+    /// In lower case.
     words: Vec<String>,
 }
 
@@ -22,7 +24,7 @@ impl ExpectedProgram {
         let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
         let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
         words.extend(unit.flatten().map(str::to_ascii_lowercase));
-        ExpectedProgram { port, words }
+        ExpectedProgram { port: port.map(|port| port.to_string()), words }
     }
 
     /// Returns the evidence for a process: its command line names the port, or it is named for the service.
@@ -31,20 +33,19 @@ impl ExpectedProgram {
         refused: &UnreadableProcess,
         overflow: Option<OverflowUid>,
     ) -> Option<Evidence> {
-        let names_port = || {
-            let port = self.port?.to_string();
+        let is_named = |port: &String| {
             let command = &refused.facts(overflow).command;
-            command.iter().any(|argument| names_port(argument.as_bytes(), &port)).then_some(())
+            command.iter().any(|argument| names_port(argument.as_bytes(), port))
         };
-        if names_port().is_some() {
+        if self.port.as_ref().is_some_and(is_named) {
             return Some(Evidence::Arguments);
         }
-        let comm = String::from_utf8_lossy(&refused.comm).to_ascii_lowercase();
-        self.words.iter().any(|word| is_named_for(&comm, word)).then_some(Evidence::Name)
+        self.words.iter().any(|word| is_named_for(&refused.comm, word)).then_some(Evidence::Name)
     }
 
-    pub(super) fn rank(&self, refused: &UnreadableProcess, overflow: Option<OverflowUid>) -> u8 {
-        match self.evidence(refused, overflow) {
+    /// Returns the rank of a process by the evidence for it; the best is 0.
+    pub(super) fn rank(evidence: Option<Evidence>) -> u8 {
+        match evidence {
             Some(Evidence::Arguments) => 0,
             Some(_) => 1,
             None => 2,
@@ -55,24 +56,32 @@ impl ExpectedProgram {
 /// Returns whether an argument names a port: `8080`, `--port=8080`, `0.0.0.0:8080`. A short number must follow a colon.
 fn names_port(argument: &[u8], port: &str) -> bool {
     let digits = port.as_bytes();
-    argument.windows(digits.len()).enumerate().any(|(at, window)| {
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.');
+    let begins = |at: usize| {
         let before = at.checked_sub(1).and_then(|before| argument.get(before));
-        let after = argument.get(at + digits.len());
-        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.');
-        window == digits
-            && ends(before)
-            && ends(after)
-            && (digits.len() >= FEWEST_DIGITS || before == Some(&b':'))
-    })
+        let after = argument.get(at..).and_then(|rest| rest.strip_prefix(digits)).map(<[u8]>::first);
+        after.is_some_and(ends) && ends(before) && (digits.len() >= FEWEST_DIGITS || before == Some(&b':'))
+    };
+    // Every socket is compared with every process: most bytes are not the first digit.
+    let first = digits.first();
+    argument.iter().enumerate().any(|(at, byte)| Some(byte) == first && begins(at))
 }
 
-/// Returns whether a program may be named for a service: `sshd` for `ssh`, `postgres` for `postgresql`.
-fn is_named_for(program: &str, service: &str) -> bool {
+/// Returns whether a program may be named for a service: `sshd` for `ssh`, `postgres` for `postgresql`. Case is ignored.
+fn is_named_for(program: &[u8], service: &str) -> bool {
     const SHORTEST: usize = 4;
-    let begins = |whole: &str, start: &str| start.len() >= SHORTEST && whole.starts_with(start);
+    let service = service.as_bytes();
+    let begins = |whole: &[u8], start: &[u8]| {
+        start.len() >= SHORTEST
+            && whole.get(..start.len()).is_some_and(|whole| whole.eq_ignore_ascii_case(start))
+    };
+    let is_daemon = || match program.split_last() {
+        Some((b'd' | b'D', name)) => name.eq_ignore_ascii_case(service),
+        _ => false,
+    };
     !service.is_empty()
-        && (program == service
-            || program.strip_suffix('d') == Some(service)
+        && (program.eq_ignore_ascii_case(service)
+            || is_daemon()
             || begins(program, service)
             || begins(service, program))
 }
@@ -95,13 +104,17 @@ mod tests {
 
     #[test]
     fn a_program_that_is_named_for_a_service() {
-        for (program, service) in
-            [("sshd", "ssh"), ("postgres", "postgresql"), ("httpd", "http"), ("redis-server", "redis")]
-        {
-            assert!(is_named_for(program, service), "{program} {service}");
+        for (program, service) in [
+            ("sshd", "ssh"),
+            ("postgres", "postgresql"),
+            ("httpd", "http"),
+            ("redis-server", "redis"),
+            ("SSHD", "ssh"),
+        ] {
+            assert!(is_named_for(program.as_bytes(), service), "{program} {service}");
         }
         for (program, service) in [("sh", "ssh"), ("bash", "ssh"), ("d", ""), ("named", "domain")] {
-            assert!(!is_named_for(program, service), "{program} {service}");
+            assert!(!is_named_for(program.as_bytes(), service), "{program} {service}");
         }
     }
 }
