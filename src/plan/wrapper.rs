@@ -202,7 +202,8 @@ fn runs_a_script(arguments: &[Text]) -> bool {
     let (mut is_interactive, mut has_command) = (false, false);
     while let Some(argument) = arguments.next() {
         match argument {
-            b"--" => return has_command || (!is_interactive && arguments.next().is_some()),
+            // `-` alone means the same (bash(1)).
+            b"--" | b"-" => return has_command || (!is_interactive && arguments.next().is_some()),
             b"--interactive" => is_interactive = true,
             b"--command" => has_command = true,
             _ if argument.starts_with(b"--command=") => return true,
@@ -311,6 +312,10 @@ mod tests {
             ("python3.11", &["/usr/bin/python3.11", "/usr/bin/honcho", "start"]),
             ("bash", &["bash", "--command", "vite"]),
             ("bash", &["bash", "-c", "--", "vite"]),
+            ("bash", &["bash", "--", "-serve.sh"]),
+            ("bash", &["bash", "-", "serve.sh"]),
+            ("bash", &["bash", "--norc", "serve.sh"]),
+            ("fish", &["fish", "-i", "--command", "vite"]),
             ("bash", &["bash", "-O", "extglob", "serve.sh"]),
             ("bash", &["bash", "--rcfile", "x", "serve.sh"]),
             ("bash", &["bash", "+e", "serve.sh"]),
@@ -347,6 +352,7 @@ mod tests {
             ("bash", &["bash", "-i", "--", "serve.sh"]),
             ("bash", &["bash", "--interactive", "serve.sh"]),
             ("bash", &["bash", "--"]),
+            ("bash", &["bash", "-"]),
             ("bash", &["bash", "--rcfile", "serve.sh"]),
             ("bash", &["bash", "--norc"]),
             ("bash", &["bash", "+i"]),
