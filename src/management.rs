@@ -129,14 +129,14 @@ pub(crate) fn managers(
 ) -> Vec<Manager> {
     let process = &holder.process;
     let role = role(process);
-    let container = process.container.as_ref().or(listener.container.as_ref());
-    let socket_unit = listener.service.as_ref().filter(|service| service.is_socket_unit());
+    let container = process.container.as_ref().or(listener.container.as_deref());
+    let socket_unit = listener.service.as_deref().filter(|service| service.is_socket_unit());
     let unit = match role {
         // These processes hold sockets for socket units.
         Some(Role::FirstProcess | Role::UserManager | Role::ServiceManager) => socket_unit,
         // A socket unit restarts the service that it started.
-        _ if listener.service.as_ref().is_some_and(|unit| is_activated(process, unit)) => {
-            listener.service.as_ref()
+        _ if listener.service.as_deref().is_some_and(|unit| is_activated(process, unit)) => {
+            listener.service.as_deref()
         }
         // The engine's own unit runs every container.
         Some(Role::Engine) => None,
@@ -164,11 +164,13 @@ pub(crate) fn managers(
 
 /// Returns the manager of a socket with unseen holders, by the socket's cgroup.
 pub(crate) fn manager_of_socket(listener: &Listener) -> Option<Manager> {
-    let container =
-        listener.container.clone().map(|container| Manager::Container { container, engine_user: None });
+    let container = listener
+        .container
+        .clone()
+        .map(|container| Manager::Container { container: *container, engine_user: None });
     let is_stoppable =
         |service: &&Service| !is_engine(service) && stop_service(service, service.uid).is_some();
-    let service = listener.service.as_ref().filter(is_stoppable).cloned();
+    let service = listener.service.as_deref().filter(is_stoppable).cloned();
     let service = service.map(|service| Manager::Service { service, also: None });
     service.or(container)
 }
@@ -220,7 +222,7 @@ pub(crate) fn engine_user(
     holder: &Holder,
     engine_users: &BTreeMap<u32, EngineUser>,
 ) -> Option<EngineUser> {
-    let container = holder.process.container.as_ref().or(listener.container.as_ref())?;
+    let container = holder.process.container.as_ref().or(listener.container.as_deref())?;
     engine_users.get(&container.uid?).cloned()
 }
 
@@ -299,7 +301,8 @@ mod tests {
 
         let mut proxy = process("docker-proxy");
         proxy.service = Some(system_unit("docker.service"));
-        let of_container = |listener: &mut Listener| listener.container = Some(container("docker", "web"));
+        let of_container =
+            |listener: &mut Listener| listener.container = Some(Box::new(container("docker", "web")));
         assert_eq!(commands(proxy, of_container, None), ["docker stop web"]);
 
         let mut engine = process("dockerd");
@@ -316,7 +319,7 @@ mod tests {
         let on = |started: bool| {
             let unit = unit.clone();
             move |listener: &mut Listener| {
-                listener.service = Some(unit);
+                listener.service = Some(unit.into());
                 let mut server = process("node");
                 server.service = Some(system_unit("web.service"));
                 let holder =

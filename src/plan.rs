@@ -120,7 +120,7 @@ fn is_manager(holder: &Holder) -> bool {
 
 /// Returns the socket unit of a listener if the unit's manager, which holds the socket too, is not among the holders.
 fn held_by_unseen_unit(listener: &Listener) -> Option<&Service> {
-    let unit = listener.service.as_ref().filter(|service| service.is_socket_unit())?;
+    let unit = listener.service.as_deref().filter(|service| service.is_socket_unit())?;
     (!listener.holders.iter().any(is_manager)).then_some(unit)
 }
 
@@ -322,7 +322,7 @@ impl Plan {
             Forwarding::Forwarded(listeners) => {
                 for listener in listeners {
                     let stop = |container| management::stop_container(container, None, facts.own_uid);
-                    let command = listener.container.as_ref().and_then(stop);
+                    let command = listener.container.as_deref().and_then(stop);
                     self.notes.push(PlanNote::Forwarded { listener: Box::new(listener.clone()), command });
                 }
             }

@@ -24,6 +24,6 @@ pub(super) fn engine_users<'a>(containers: impl Iterator<Item = &'a Container>) 
 pub(super) fn containers(listeners: &[Listener]) -> impl Iterator<Item = &Container> {
     listeners.iter().flat_map(|listener| {
         let of_holders = listener.holders.iter().filter_map(|holder| holder.process.container.as_ref());
-        listener.container.iter().chain(of_holders)
+        listener.container.as_deref().into_iter().chain(of_holders)
     })
 }

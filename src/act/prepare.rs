@@ -145,7 +145,7 @@ fn has_no_holder(listener: &Listener) -> bool {
 }
 
 fn has_exited(listener: &Listener) -> bool {
-    listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == UnseenReason::Exited)
+    listener.unseen.as_deref().is_some_and(|unseen| unseen.reason == UnseenReason::Exited)
 }
 
 /// The facts that are the same for every port, read once.
@@ -184,7 +184,7 @@ impl SharedFacts {
         let supervision = supervision(&holders, &table, request.signal);
         let containers = holders
             .iter()
-            .flat_map(|(process, listener)| process.container.iter().chain(&listener.container));
+            .flat_map(|(process, listener)| process.container.iter().chain(listener.container.as_deref()));
         Ok(SharedFacts {
             lineage,
             // If this is unknown, a pid may stand for another process.

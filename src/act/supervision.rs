@@ -41,7 +41,7 @@ pub(super) fn supervision(
     for (process, listener) in holders {
         let pid = process.id.pid;
         let mut restarts = Vec::new();
-        match process.container.as_ref().or(listener.container.as_ref()) {
+        match process.container.as_ref().or(listener.container.as_deref()) {
             // Supervisors inside of a container cannot be commanded from outside; its engine can.
             Some(container) => restarts.push(Restart {
                 by: RestartCause::Engine(container.clone()),

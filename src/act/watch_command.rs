@@ -287,7 +287,7 @@ impl CommandWatch {
         self.add_gaps(gaps);
         // Only calls of descendants are compared.
         for change in changes.iter_mut().filter(|change| change.kind == ChangeKind::Opened) {
-            let unseen = change.after.iter().filter_map(|listener| listener.unseen.as_ref());
+            let unseen = change.after.iter().filter_map(|listener| listener.unseen.as_deref());
             let mut candidates = unseen.flat_map(|unseen| &unseen.candidates);
             change.certain |= candidates.any(|candidate| candidate.evidence == Evidence::Call);
         }

@@ -125,7 +125,7 @@ fn forget_help(snapshot: &mut Snapshot) {
     snapshot
         .listeners
         .iter_mut()
-        .filter_map(|listener| listener.unseen.as_mut())
+        .filter_map(|listener| listener.unseen.as_deref_mut())
         .for_each(|it| it.help = None);
     snapshot.gaps.iter_mut().for_each(|gap| gap.help = None);
 }

@@ -26,7 +26,7 @@ impl CompareContext {
             (Difference::DualStack, differ(a.socket.dual_stack, b.socket.dual_stack)),
             (Difference::Holders, self.holders_differ(a, b)),
             (Difference::Service, differ(service(a), service(b))),
-            (Difference::Container, self.containers_differ(a.container.as_ref(), b.container.as_ref())),
+            (Difference::Container, self.containers_differ(a.container.as_deref(), b.container.as_deref())),
         ];
         found.into_iter().filter(|(_, differs)| *differs).map(|(difference, _)| difference).collect()
     }
@@ -155,5 +155,5 @@ fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
 
 /// Returns what identifies a service. What a socket unit activates is left out: systemd may not have answered.
 fn service(listener: &Listener) -> Option<(&ServiceManager, &[u8], &ServiceScope)> {
-    listener.service.as_ref().map(|service| (&service.manager, service.name.as_bytes(), &service.scope))
+    listener.service.as_deref().map(|service| (&service.manager, service.name.as_bytes(), &service.scope))
 }

@@ -27,7 +27,7 @@ fn half_seen(port: u16, inode: u64, pids: &[u32]) -> Listener {
         candidates: Vec::new(),
         kernel: Vec::new(),
     });
-    Listener { unseen, ..listener(port, inode, pids) }
+    Listener { unseen: unseen.map(Box::new), ..listener(port, inode, pids) }
 }
 
 #[test]
@@ -108,7 +108,8 @@ fn each_difference_has_its_name() {
     let service = |name: &str| {
         let (manager, scope) = ("systemd".into(), "system".into());
         let mut listener = listener(80, 1, &[5]);
-        listener.service = Some(Service { manager, name: name.into(), scope, uid: None, activates: None });
+        listener.service =
+            Some(Box::new(Service { manager, name: name.into(), scope, uid: None, activates: None }));
         listener.socket.uid = Some(if name == "a" { 1 } else { 2 });
         listener.socket.dual_stack = Some(name == "a");
         let (id, name) = (name.into(), Some(name.into()));
@@ -121,7 +122,7 @@ fn each_difference_has_its_name() {
             port: None,
             compose: None,
         };
-        listener.container = Some(container);
+        listener.container = Some(container.into());
         listener
     };
     assert_eq!(

@@ -90,7 +90,8 @@ impl<'a> ContainerLookup<'a> {
         let mut queries = Vec::new();
         for (listener, proxy_ref) in listeners.iter().zip(&proxy_ref) {
             queries.extend(proxy_ref.iter().map(ProxyRef::query));
-            let own = listener.container.iter().map(|container| (container, listener.socket.uid));
+            let own =
+                listener.container.as_deref().map(|container| (container, listener.socket.uid)).into_iter();
             let holders = listener.holders.iter();
             let of_holders =
                 holders.filter_map(|holder| Some((holder.process.container.as_ref()?, holder.process.uid)));
@@ -133,7 +134,7 @@ impl<'a> ContainerLookup<'a> {
         if let Some(container) = &listener.container
             && let Some(completed) = self.completed(container, socket.uid, socket)
         {
-            listener.container = Some(completed);
+            listener.container = Some(completed.into());
         }
         for holder in &mut listener.holders {
             if let Some(container) = &holder.process.container
@@ -179,20 +180,23 @@ impl<'a> ContainerLookup<'a> {
         let missing = proxy_ref.proxy.container != ContainerRef::Unknown || self.is_silent(|_| true);
         self.unreported += usize::from(found.is_none() && missing);
         match (found, &proxy_ref.proxy.container) {
-            (Some(container), _) => listener.container = Some(container),
+            (Some(container), _) => listener.container = Some(container.into()),
             (None, ContainerRef::Address(proxied)) => {
                 listener.note.get_or_insert(Box::new(Note::ProxiedToContainer(proxied.inside)));
             }
             (None, ContainerRef::Id(id, name)) => {
-                listener.container = Some(Container {
-                    runtime: ContainerRuntime::Podman,
-                    id: id.clone(),
-                    uid: proxy_ref.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
-                    name: name.clone(),
-                    image: None,
-                    port: None,
-                    compose: None,
-                });
+                listener.container = Some(
+                    Container {
+                        runtime: ContainerRuntime::Podman,
+                        id: id.clone(),
+                        uid: proxy_ref.uid.filter(|uid| *uid != 0).map(os::subuid_owner),
+                        name: name.clone(),
+                        image: None,
+                        port: None,
+                        compose: None,
+                    }
+                    .into(),
+                );
             }
             (None, ContainerRef::Unknown) => {}
         }
@@ -366,7 +370,8 @@ fn proxy_of(listener: &mut Listener) -> Option<ProxyRef> {
     }
     let socket = &listener.socket;
     let key = SocketAddr::new(socket.endpoint.address()?, socket.endpoint.port()?);
-    let unseen = listener.unseen.as_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
+    let unseen =
+        listener.unseen.as_deref_mut().filter(|_| socket.is_listener() && socket.namespace.is_none())?;
     let proxy_of_candidate = |candidate: &crate::model::Candidate| {
         if !proxy::is_docker_proxy(&candidate.name) {
             return None;

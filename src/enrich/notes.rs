@@ -336,12 +336,15 @@ mod tests {
         nobody.holders.clear();
         assert_eq!(note(&nobody, &System::Linux), None);
         let mut half = strange.clone();
-        half.unseen = Some(crate::model::Unseen {
-            reason: crate::model::UnseenReason::Permission,
-            help: None,
-            candidates: vec![],
-            kernel: Vec::new(),
-        });
+        half.unseen = Some(
+            crate::model::Unseen {
+                reason: crate::model::UnseenReason::Permission,
+                help: None,
+                candidates: vec![],
+                kernel: Vec::new(),
+            }
+            .into(),
+        );
         assert_eq!(note(&half, &System::Linux), None);
         let mut likely = strange.clone();
         likely.holders[0].evidence = Evidence::LastUser;

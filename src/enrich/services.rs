@@ -15,7 +15,7 @@ pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
     let queries: Vec<ServiceQuery<'_>> = listeners.iter().map(query).collect();
     let facts = os::services_of(&queries, thorough, is_service_port);
     for (listener, found) in listeners.iter_mut().zip(facts.sockets) {
-        listener.service = found.service.or(listener.service.take());
+        listener.service = found.service.map(Box::new).or(listener.service.take());
         listener.descriptor_store = found.descriptor_store.map(Box::new).or(listener.descriptor_store.take());
     }
     add_to_holders(listeners, &facts.processes);
@@ -25,7 +25,7 @@ pub(crate) fn add(listeners: &mut [Listener], thorough: bool) -> Vec<Gap> {
 fn query(listener: &Listener) -> ServiceQuery<'_> {
     ServiceQuery {
         socket: &listener.socket,
-        service: listener.service.as_ref(),
+        service: listener.service.as_deref(),
         holders: listener.holders.iter().map(|holder| &*holder.process).collect(),
         in_container: listener.container.is_some()
             || listener.holders.iter().any(|holder| holder.process.container.is_some()),

@@ -171,15 +171,15 @@ pub struct Listener {
     /// The socket itself.
     pub socket: Socket,
     /// The service that the socket itself belongs to. It may be known even if no holder is.
-    pub service: Option<Service>,
+    pub service: Option<Box<Service>>,
     /// The container that the socket itself belongs to.
-    pub container: Option<Container>,
+    pub container: Option<Box<Container>>,
     /// The unit for which systemd keeps the socket in its descriptor store. Linux only.
     pub descriptor_store: Option<Box<DescriptorStore>>,
     /// The processes that have it open, ordered by pid.
     pub holders: Vec<Holder>,
     /// Why the list of holders is or may be incomplete.
-    pub unseen: Option<Unseen>,
+    pub unseen: Option<Box<Unseen>>,
     /// The connections to it, if requested with [`crate::Query::connections`].
     pub connections: Option<Vec<Connection>>,
     /// The result of connecting to it, if [`crate::probe_listeners`] did.
@@ -296,7 +296,7 @@ impl Listener {
 
     /// Returns the description of holders that no descriptor table shows.
     pub(crate) fn unseen_alone(&self) -> Option<&Unseen> {
-        self.unseen.as_ref().filter(|_| self.holders.is_empty())
+        self.unseen.as_deref().filter(|_| self.holders.is_empty())
     }
 
     /// Returns the pid that orders listeners with equal sockets.

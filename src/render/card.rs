@@ -118,7 +118,7 @@ impl Card<'_> {
             None => socket.other_paths.first().map_or_else(|| phrases::list_and(&addresses), escape),
         };
         if socket.state == State::Forwarded {
-            let to = self.listener.container.as_ref();
+            let to = self.listener.container.as_deref();
             let to = to.map_or_else(String::new, |container| {
                 format!(
                     " to {} ({})",
@@ -208,14 +208,14 @@ impl Card<'_> {
         add("parents", first.filter(|_| self.options.parents).map(ancestry), None);
         add("children", first.filter(|_| self.options.parents).and_then(children), None);
         add("holders", (listener.holders.len() > 1).then(|| self.holders()), None);
-        let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
+        let service = listener.service.as_deref().or_else(|| process?.service.as_ref());
         add("service", service.map(service_line), None);
         add(
             "kept for",
             listener.descriptor_store.as_ref().map(|store| store_line(store, current_user)),
             None,
         );
-        let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
+        let container = listener.container.as_deref().or_else(|| process?.container.as_ref());
         add("container", container.map(container_line), None);
         if let Some(unseen) = &listener.unseen {
             add(candidates_label(unseen), candidates(unseen), None);

@@ -158,9 +158,9 @@ fn differences(change: &Change, before: &Listener, after: &Listener, current_use
     let name = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
     let user = |listener: &Listener| name(phrases::user(&listener.socket.user, listener.socket.uid));
     let service = |listener: &Listener| {
-        name(listener.service.as_ref().map(|service| crate::render::escape::escape(&service.name)))
+        name(listener.service.as_deref().map(|service| crate::render::escape::escape(&service.name)))
     };
-    let container = |listener: &Listener| name(listener.container.as_ref().map(phrases::container));
+    let container = |listener: &Listener| name(listener.container.as_deref().map(phrases::container));
     for difference in &change.differs {
         let part = match difference {
             // A new holder has a new socket.

@@ -223,14 +223,14 @@ impl Column {
                 names.join(" < ")
             }),
             Column::Service => {
-                let service = listener.service.as_ref().or_else(|| process?.service.as_ref());
+                let service = listener.service.as_deref().or_else(|| process?.service.as_ref());
                 text(service.map(|service| &service.name))
             }
             Column::Container => {
-                let container = listener.container.as_ref().or_else(|| process?.container.as_ref());
+                let container = listener.container.as_deref().or_else(|| process?.container.as_ref());
                 text(container.map(|container| container.name.as_ref().unwrap_or(&container.id)))
             }
-            Column::Unseen => listener.unseen.as_ref().map(|unseen| unseen.reason.as_str().to_owned()),
+            Column::Unseen => listener.unseen.as_deref().map(|unseen| unseen.reason.as_str().to_owned()),
             Column::Connected => listener.connections.as_ref().map(|connections| {
                 let list: Vec<String> = connections.iter().map(crate::render::phrases::connection).collect();
                 list.join("; ")

@@ -209,7 +209,7 @@ pub(crate) fn outcome_phrase(plan: &Plan, outcome: &RunOutcome) -> String {
             format!("is still held: no process listens any more, but {reason}")
         }
         Some(Obstacle::Forwarded(listeners)) => {
-            let container = listeners.iter().find_map(|listener| listener.container.as_ref());
+            let container = listeners.iter().find_map(|listener| listener.container.as_deref());
             let to = container.map_or_else(
                 || "elsewhere".to_owned(),
                 |container| format!("the {}", phrases::container_or_pod(container)),

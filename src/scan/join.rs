@@ -33,7 +33,7 @@ pub(super) fn join(
 ) -> Listener {
     // Most sockets have one holder; a growing vector would allocate four.
     let holders = Vec::with_capacity(held.len());
-    let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
+    let mut listener = Listener { unseen: unseen.map(Box::new), holders, ..Listener::new(socket) };
     let (mut exited, mut undescribed) = (false, false);
     for held in held {
         match processes.facts.get(&held.process.pid()) {
@@ -48,15 +48,18 @@ pub(super) fn join(
     }
     if undescribed && listener.unseen.is_none() {
         let (help, candidates, kernel) = (None, Vec::new(), Vec::new());
-        listener.unseen = Some(Unseen { reason: UnseenReason::Unknown, help, candidates, kernel });
+        listener.unseen = Some(Box::new(Unseen { reason: UnseenReason::Unknown, help, candidates, kernel }));
     }
     if exited && listener.holders.is_empty() && listener.unseen.is_none() {
-        listener.unseen = Some(Unseen {
-            reason: UnseenReason::Exited,
-            help: Some(Help::HolderEnded),
-            candidates: Vec::new(),
-            kernel: Vec::new(),
-        });
+        listener.unseen = Some(
+            Unseen {
+                reason: UnseenReason::Exited,
+                help: Some(Help::HolderEnded),
+                candidates: Vec::new(),
+                kernel: Vec::new(),
+            }
+            .into(),
+        );
     }
     listener
 }

@@ -123,8 +123,10 @@ impl Scan<'_, '_> {
             }
             let mut listener = join(row.socket, held, unseen, &processes);
             listener.connections = connections;
-            (listener.service, listener.container) =
-                origin.map_or((None, None), |origin| Origin::clone(&origin));
+            if let Some(origin) = origin {
+                let (service, container) = Origin::clone(&origin);
+                (listener.service, listener.container) = (service.map(Box::new), container.map(Box::new));
+            }
             listeners.push(listener);
         }
         listeners.reverse();

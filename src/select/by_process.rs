@@ -136,7 +136,7 @@ impl Selection {
         if !self.developer || listener.container.is_some() {
             return FilterResult::Yes;
         }
-        let of_system = listener.service.as_ref().is_some_and(own_programs::is_system_service);
+        let of_system = listener.service.as_deref().is_some_and(own_programs::is_system_service);
         if listener.holders.is_empty() && of_system {
             return FilterResult::No;
         }

@@ -192,8 +192,12 @@ impl EventTracker {
                 if !self.seen.has(event.cookie, place) && !is_perhaps_a_client(&event) {
                     let mut listener = listener(&event, processes);
                     let reason = UnseenReason::Unknown;
-                    listener.unseen =
-                        Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
+                    listener.unseen = Some(Box::new(Unseen {
+                        reason,
+                        help: None,
+                        candidates: Vec::new(),
+                        kernel: Vec::new(),
+                    }));
                     self.end(BriefListener { listener, closed: at, opened: None });
                 }
             }

@@ -16,7 +16,7 @@ impl ListOutput<'_> {
         let exposed = listeners
             .iter()
             .filter(|listener| listener.socket.is_listener() && phrases::is_exposed(&listener.socket));
-        let unseen: Vec<_> = listeners.iter().filter_map(|listener| listener.unseen.as_ref()).collect();
+        let unseen: Vec<_> = listeners.iter().filter_map(|listener| listener.unseen.as_deref()).collect();
         let mut parts = Vec::new();
         let permissions_help =
             unseen.iter().any(|unseen| unseen.help.as_ref().is_some_and(|help| help.is_privileged_scan()));

@@ -46,7 +46,7 @@ impl ContainerLookup<'_> {
                     }
                     let note = Some(Note::ForwardedByRuntime { not_at: Vec::new() });
                     found.push(Listener {
-                        container: Some(container),
+                        container: Some(container.into()),
                         note: note.map(Box::new),
                         ..Listener::new(socket)
                     });
@@ -64,7 +64,7 @@ fn has_socket(forwarded: &Socket, container: &Container, sockets: &[Socket], lis
         let known = listeners.iter().find(|listener| listener.socket.inode == socket.inode);
         known.is_none_or(|listener| {
             let same = |other: &Container| other.id == container.id;
-            listener.container.as_ref().is_some_and(same)
+            listener.container.as_deref().is_some_and(same)
                 || listener.unseen.is_some()
                 || listener.holders.is_empty()
                 || listener.holders.iter().any(|holder| proxy::proxy(&holder.process).is_some())

@@ -29,7 +29,7 @@ pub(crate) fn add(listeners: &mut [Listener]) {
             let network = network(process, &table)?;
             container(&network, &monitors(process.uid, &network, &table), process.uid)
         });
-        listener.container = found;
+        listener.container = found.map(Box::new);
     }
 }
 

@@ -133,10 +133,10 @@ fn no_runtime_is_queried_without_a_container() {
     kept.name = Some("web".into());
     let mut listeners = [held_by(socket(Protocol::Tcp, "0.0.0.0:90", 7), "node server.js", 1000), proxied()];
     listeners[1].holders.clear();
-    listeners[1].container = Some(kept.clone());
+    listeners[1].container = Some(Box::new(kept.clone()));
     lookup.add(&mut listeners);
     assert!(lookup.results.is_empty() && lookup.gap().is_none());
-    assert_eq!(listeners[1].container, Some(kept));
+    assert_eq!(listeners[1].container, Some(kept).map(Box::new));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_candidate_that_is_not_the_proxy_is_kept() {
     };
     let mut listener = proxied();
     listener.holders.clear();
-    listener.unseen = Some(unseen);
+    listener.unseen = Some(unseen.into());
     let mut listeners = [listener];
     lookup.add(&mut listeners);
     assert_eq!(listeners[0].unseen.as_ref().unwrap().candidates, candidates);
@@ -202,7 +202,7 @@ fn forwarded(here: Option<bool>, sockets: &[Socket], listeners: &[Listener]) -> 
     let shown = |listener: &Listener| {
         assert!(listener.socket.is_listener() && listener.holders.is_empty() && listener.unseen.is_none());
         assert_eq!((listener.socket.state, listener.socket.inode), (State::Forwarded, None));
-        let port = listener.container.as_ref().and_then(|container| container.port).unwrap();
+        let port = listener.container.as_deref().and_then(|container| container.port).unwrap();
         format!("{}/{} -> {port}", listener.socket.endpoint, listener.socket.protocol.as_str())
     };
     let mut shown: Vec<String> = found.iter().map(shown).collect();

@@ -56,7 +56,7 @@ mod tests {
     fn kept(unit: &str, holders: Vec<Holder>) -> (bool, Vec<bool>) {
         let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 3000, interface: None };
         let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
-        listener.service = Some(system_unit(unit));
+        listener.service = Some(Box::new(system_unit(unit)));
         listener.holders = holders;
         leave_out(std::slice::from_mut(&mut listener));
         let of_holders = listener.holders.iter().map(|holder| holder.process.service.is_some());

@@ -72,13 +72,13 @@ fn a_socket_unit_is_stopped_with_the_service_it_started() {
     let mut unit = system_unit("web.socket");
     unit.activates = Some("web.service".into());
     let mut facts = PlanFacts::new([systemd.clone()]);
-    facts.sockets[0].service = Some(unit.clone());
+    facts.sockets[0].service = Some(Box::new(unit.clone()));
     assert_eq!(commands(&facts.plan(Via::Service, false)), ["systemctl stop -- web.socket"]);
 
     let mut server = node(50);
     server.service = Some(system_unit("web.service"));
     let mut facts = PlanFacts::new([systemd, server]);
-    facts.sockets[0].service = Some(unit);
+    facts.sockets[0].service = Some(unit.into());
     let plan = facts.plan(Via::Service, false);
     assert_eq!(commands(&plan), ["systemctl stop -- web.socket web.service"], "one command");
     // Signals end neither of them.

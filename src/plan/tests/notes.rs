@@ -65,7 +65,7 @@ fn forwarding_is_noted() {
     let mut facts = PlanFacts::new([]);
     facts.sockets.clear();
     let mut forwarded = listener(Protocol::Tcp, []);
-    forwarded.container = Some(container("docker", "web"));
+    forwarded.container = Some(Box::new(container("docker", "web")));
     facts.forwarding = Forwarding::Forwarded(vec![forwarded]);
     let command = ["docker", "stop", "web"].map(Text::from).to_vec();
     let has_command = |note: &PlanNote| matches!(note, PlanNote::Forwarded { command: Some(named), .. } if *named == command);

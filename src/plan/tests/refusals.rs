@@ -28,7 +28,7 @@ fn a_refusal_names_the_command_of_the_manager() {
     let mut proxy = process(45, &["/usr/bin/docker-proxy"]);
     proxy.service = Some(system_unit("docker.service"));
     let mut facts = PlanFacts::new([proxy]);
-    facts.sockets[0].container = Some(container("docker", "web"));
+    facts.sockets[0].container = Some(Box::new(container("docker", "web")));
     let plan = facts.signal();
     let [PlanRefusal::StandsFor { command: Some(command), manager: Some(Manager::Container { .. }), .. }] =
         plan.refusals.as_slice()
@@ -64,7 +64,7 @@ fn a_port_with_an_unseen_manager_is_refused() {
     let mut server = node(50);
     server.service = Some(user_unit("web.service", 1000));
     let mut facts = PlanFacts::new([server]);
-    facts.sockets[0].service = Some(unit);
+    facts.sockets[0].service = Some(unit.into());
     let refused = facts.signal();
     let [PlanRefusal::HeldByUnit { unit, command: Some(command), via: true, .. }] =
         refused.refusals.as_slice()
@@ -98,7 +98,7 @@ fn unseen_holders_are_refused() {
     let mut facts = PlanFacts::new([node(50)]);
     for reason in [UnseenReason::Permission, UnseenReason::Exited, UnseenReason::Kernel] {
         facts.sockets[0].unseen =
-            Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
+            Some(Box::new(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() }));
         let plan = facts.signal();
         assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::Unseen(_) | PlanRefusal::KernelHolds(..)]));
     }

@@ -189,8 +189,8 @@ impl TryFrom<ListenerJson> for Listener {
         socket.other_paths = json.other_paths.iter().map(|path| path.as_str().into()).collect();
         let leads_to = |name: &String| PathTarget::parse(name).ok_or(InvalidValue("path_leads_to"));
         socket.path_leads_to = json.path_leads_to.as_ref().map(leads_to).transpose()?;
-        listener.service = json.service.map(Service::from);
-        listener.container = json.container.map(Container::from);
+        listener.service = json.service.map(Service::from).map(Box::new);
+        listener.container = json.container.map(Container::from).map(Box::new);
         let store = json.descriptor_store.map(|store| DescriptorStore {
             unit: Service::from(store.unit),
             active: store.active,
@@ -198,7 +198,7 @@ impl TryFrom<ListenerJson> for Listener {
         });
         listener.descriptor_store = store.map(Box::new);
         listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
-        listener.unseen = json.unseen.map(Unseen::try_from).transpose()?;
+        listener.unseen = json.unseen.map(Unseen::try_from).transpose()?.map(Box::new);
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
         listener.connections = connections.transpose()?;
         listener.probe = json.probe.map(Probe::try_from).transpose()?;

@@ -91,12 +91,15 @@ fn snapshot(name: Vec<u8>, command: Option<Vec<Vec<u8>>>) -> Snapshot {
         evidence: Evidence::Descriptor,
     });
     let candidates = vec![Candidate { pid: 8, name: name.clone().into(), evidence: Evidence::Cgroup }];
-    listener.unseen = Some(Unseen {
-        reason: UnseenReason::HiddenProc,
-        help: Some(Help::Text("h".into())),
-        candidates: candidates.clone(),
-        kernel: Vec::new(),
-    });
+    listener.unseen = Some(
+        Unseen {
+            reason: UnseenReason::HiddenProc,
+            help: Some(Help::Text("h".into())),
+            candidates: candidates.clone(),
+            kernel: Vec::new(),
+        }
+        .into(),
+    );
     let peer = "192.0.2.1:999".parse().unwrap();
     listener.connections = Some(vec![Connection { peer, state: State::TimeWait, clients: candidates }]);
     let mut unix =

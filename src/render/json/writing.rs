@@ -140,15 +140,15 @@ impl From<&Listener> for ListenerJson {
             namespace: lossy_option(&socket.namespace),
             other_paths: socket.other_paths.iter().map(lossy).collect(),
             path_leads_to: socket.path_leads_to.map(|target| target.as_str().to_owned()),
-            service: listener.service.as_ref().map(ServiceJson::from),
-            container: listener.container.as_ref().map(ContainerJson::from),
+            service: listener.service.as_deref().map(ServiceJson::from),
+            container: listener.container.as_deref().map(ContainerJson::from),
             descriptor_store: listener.descriptor_store.as_ref().map(|store| DescriptorStoreJson {
                 unit: ServiceJson::from(&store.unit),
                 active: store.active,
                 preserved: store.preserved,
             }),
             holders: listener.holders.iter().map(HolderJson::from).collect(),
-            unseen: listener.unseen.as_ref().map(UnseenJson::from),
+            unseen: listener.unseen.as_deref().map(UnseenJson::from),
             connections: listener
                 .connections
                 .as_ref()

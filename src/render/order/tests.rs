@@ -126,32 +126,41 @@ fn listener() -> impl Strategy<Value = Listener> {
             listener.holders = holders;
             if let Some((first, second)) = names {
                 listener.note = Some(Box::new(Note::Other(first.clone())));
-                listener.container = Some(Container {
-                    runtime: "docker".into(),
-                    id: first.clone(),
-                    name: (!second.is_empty()).then(|| second.clone()),
-                    image: None,
-                    port: None,
-                    compose: None,
-                    uid: None,
-                });
-                listener.service = Some(Service {
-                    manager: "systemd".into(),
-                    name: second,
-                    scope: "system".into(),
-                    uid: None,
-                    activates: None,
-                });
+                listener.container = Some(
+                    Container {
+                        runtime: "docker".into(),
+                        id: first.clone(),
+                        name: (!second.is_empty()).then(|| second.clone()),
+                        image: None,
+                        port: None,
+                        compose: None,
+                        uid: None,
+                    }
+                    .into(),
+                );
+                listener.service = Some(
+                    Service {
+                        manager: "systemd".into(),
+                        name: second,
+                        scope: "system".into(),
+                        uid: None,
+                        activates: None,
+                    }
+                    .into(),
+                );
             }
             listener.probe = probe.map(|(accepts, microseconds)| Probe {
                 outcome: if accepts { ProbeOutcome::Accepts } else { ProbeOutcome::Refuses },
                 took: Duration::from_micros(microseconds),
             });
-            listener.unseen = unseen.map(|kernel| Unseen {
-                reason: if kernel { UnseenReason::Kernel } else { UnseenReason::Permission },
-                help: None,
-                candidates: Vec::new(),
-                kernel: Vec::new(),
+            listener.unseen = unseen.map(|kernel| {
+                Unseen {
+                    reason: if kernel { UnseenReason::Kernel } else { UnseenReason::Permission },
+                    help: None,
+                    candidates: Vec::new(),
+                    kernel: Vec::new(),
+                }
+                .into()
             });
             listener.connections =
                 peer.map(|peer| vec![Connection { peer, state: State::Established, clients: Vec::new() }]);

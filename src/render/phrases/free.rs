@@ -14,7 +14,7 @@ impl fmt::Display for FreeObstacle {
             FreeObstacle::Held => f.write_str("it is held"),
             FreeObstacle::Lingers { reason, .. } => write!(f, "no process listens, but {reason}"),
             FreeObstacle::Forwarded(listeners) => {
-                let container = listeners.iter().find_map(|listener| listener.container.as_ref());
+                let container = listeners.iter().find_map(|listener| listener.container.as_deref());
                 let to = container.map_or_else(
                     || "elsewhere".to_owned(),
                     |container| format!("the {}", container_or_pod(container)),

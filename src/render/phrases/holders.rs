@@ -12,7 +12,7 @@ pub(crate) fn holders(listener: &Listener) -> String {
             1 => format!("{} and 1 other", process(&first.process)),
             more => format!("{} and {more} others", process(&first.process)),
         },
-        ([], opener) => match (listener.unseen.as_ref().and_then(unseen_holder), opener) {
+        ([], opener) => match (listener.unseen.as_deref().and_then(unseen_holder), opener) {
             (Some(holder), _) => holder,
             (None, Some(opener)) => format!("a process that could not be seen ({opener} opened the socket)"),
             (None, None) => "a process that could not be seen".to_owned(),

@@ -26,7 +26,7 @@ pub(crate) fn checked_out(project: &Project) -> Option<String> {
 /// application, folder, command line, part of the kernel.
 pub(crate) fn description(listener: &Listener, current_user: &CurrentUser) -> String {
     let first = listener.head().map(|holder| &*holder.process);
-    let container = listener.container.as_ref().or_else(|| first?.container.as_ref());
+    let container = listener.container.as_deref().or_else(|| first?.container.as_ref());
     if let Some(container) = container {
         let project = container.compose.as_ref().map(|compose| format!(" ({})", escape(&compose.project)));
         let port = container.port.map_or_else(String::new, |port| format!(", port {port}"));
@@ -35,12 +35,12 @@ pub(crate) fn description(listener: &Listener, current_user: &CurrentUser) -> St
     if let Some(inside) = first.and_then(proxy::destination) {
         return format!("container at {}, port {}", inside.ip(), inside.port());
     }
-    if let Some(service) = listener.service.as_ref().or_else(|| first?.service.as_ref()) {
+    if let Some(service) = listener.service.as_deref().or_else(|| first?.service.as_ref()) {
         return escape(&service.name);
     }
     let Some(process) = first else {
         let by_kernel =
-            listener.unseen.as_ref().filter(|unseen| unseen.reason == crate::model::UnseenReason::Kernel);
+            listener.unseen.as_deref().filter(|unseen| unseen.reason == crate::model::UnseenReason::Kernel);
         return by_kernel.and_then(|unseen| kernel_sockets(&unseen.kernel)).unwrap_or_default();
     };
     // A script that gave the process its name stands in the row already.

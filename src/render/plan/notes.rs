@@ -78,7 +78,7 @@ pub(crate) fn note(note: &PlanNote, target: &BindTarget) -> String {
             )
         }
         PlanNote::Forwarded { listener, command } => {
-            let to = listener.container.as_ref().map_or_else(
+            let to = listener.container.as_deref().map_or_else(
                 || "elsewhere".to_owned(),
                 |container| format!("the {}", phrases::container_or_pod(container)),
             );

@@ -235,7 +235,7 @@ fn find_container(process: &Process, target: &BindTarget) -> String {
 }
 
 fn unseen(listener: &Listener) -> String {
-    let help = listener.unseen.as_ref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
+    let help = listener.unseen.as_deref().and_then(|unseen| unseen.help.as_ref()).map(|help| {
         let port = listener.socket.endpoint.port().filter(|_| help.is_privileged_scan());
         let free = port.and_then(|port| {
             let protocol = listener.socket.protocol.prefix();

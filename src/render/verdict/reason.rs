@@ -168,5 +168,5 @@ fn destination(container: &Container) -> String {
 
 fn container(listener: &Listener) -> Option<&Container> {
     let of_holder = || listener.holders.iter().find_map(|holder| holder.process.container.as_ref());
-    listener.container.as_ref().or_else(of_holder)
+    listener.container.as_deref().or_else(of_holder)
 }

@@ -108,15 +108,18 @@ fn services_and_containers_are_stopped_by_their_managers() {
         uid: None,
         activates: None,
     });
-    proxy.container = Some(Container {
-        runtime: "docker".into(),
-        id: "4f1d".into(),
-        uid: None,
-        name: Some("web; echo x".into()),
-        image: None,
-        port: Some(80),
-        compose: None,
-    });
+    proxy.container = Some(
+        Container {
+            runtime: "docker".into(),
+            id: "4f1d".into(),
+            uid: None,
+            name: Some("web; echo x".into()),
+            image: None,
+            port: Some(80),
+            compose: None,
+        }
+        .into(),
+    );
     let advice = sentences(&judge(observation(IN_USE, IN_USE, vec![proxy])).advice);
     assert_eq!(advice[0], "docker stop 4f1d stops the container", "{advice:?}");
     let has = |part: &str| advice.iter().any(|line| line.contains(part));
@@ -163,7 +166,7 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
     let advice =
         |listener: &Listener| sentences(&judge(observation(IN_USE, IN_USE, vec![listener.clone()])).advice);
     let mut listener = held_by(socket("0.0.0.0", None, State::Listen), "systemd");
-    listener.service = Some(unit.clone());
+    listener.service = Some(Box::new(unit.clone()));
     let alone = advice(&listener);
     assert!(alone[0].starts_with("systemctl stop -- cups.socket frees the port"), "{alone:?}");
     assert_eq!(alone.len(), 1, "nothing is ended that would be systemd: {alone:?}");
@@ -176,10 +179,10 @@ fn the_service_alone_does_not_free_the_port_of_a_socket_unit() {
         uid: Some(uid),
         ..unit.clone()
     };
-    listener.service = Some(each_of(1000));
+    listener.service = Some(Box::new(each_of(1000)));
     let each = advice(&listener);
     assert!(each[0].starts_with("systemctl --user stop -- cups.socket frees the port"), "{each:?}");
-    listener.service = Some(each_of(1001));
+    listener.service = Some(Box::new(each_of(1001)));
     let anothers = advice(&listener);
     let machine = crate::shell::quote(&"1001@".into()).unwrap();
     assert!(

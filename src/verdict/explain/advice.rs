@@ -181,7 +181,7 @@ impl Explanation<'_> {
         let processes =
             || self.standing.iter().flat_map(|listener| &listener.holders).map(|one| &*one.process);
         let by_kernel = |listener: &&Listener| {
-            listener.unseen.as_ref().is_some_and(|unseen| unseen.reason == UnseenReason::Kernel)
+            listener.unseen.as_deref().is_some_and(|unseen| unseen.reason == UnseenReason::Kernel)
         };
         let foreign = self.standing.iter().any(|listener| {
             listener.unseen.is_some() || listener.holders.iter().any(|holder| holder.process.uid != own_uid)
@@ -271,7 +271,7 @@ impl Explanation<'_> {
 
 /// Returns how to close a kernel socket.
 fn close_kernel_socket(listener: &Listener) -> Vec<Advice> {
-    let kernel = listener.unseen.as_ref().map_or(&[][..], |unseen| unseen.kernel.as_slice());
+    let kernel = listener.unseen.as_deref().map_or(&[][..], |unseen| unseen.kernel.as_slice());
     let mut advice = Vec::new();
     for one in kernel {
         let namespace = one.namespace.as_ref().or(listener.socket.namespace.as_ref());

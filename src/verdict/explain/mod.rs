@@ -69,7 +69,7 @@ impl Observation {
 /// Returns the service of a listener, or of its first holder that has one.
 fn service(listener: &Listener) -> Option<&Service> {
     let of_holder = || listener.holders.iter().find_map(|holder| holder.process.service.as_ref());
-    listener.service.as_ref().or_else(of_holder)
+    listener.service.as_deref().or_else(of_holder)
 }
 
 /// Adds an item that is not in the list yet.
