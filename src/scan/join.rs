@@ -28,12 +28,12 @@ impl Processes {
 pub(super) fn join(
     socket: Socket,
     held: Vec<SocketHolder>,
-    unseen: Option<Unseen>,
+    unseen: Option<Box<Unseen>>,
     processes: &Processes,
 ) -> Listener {
     // Most sockets have one holder; a growing vector would allocate four.
     let holders = Vec::with_capacity(held.len());
-    let mut listener = Listener { unseen: unseen.map(Box::new), holders, ..Listener::new(socket) };
+    let mut listener = Listener { unseen, holders, ..Listener::new(socket) };
     let (mut exited, mut undescribed) = (false, false);
     for held in held {
         match processes.facts.get(&held.process.pid()) {

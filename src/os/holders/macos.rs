@@ -27,8 +27,8 @@ pub(in crate::os) fn holders(
     let attempted = || Error::new(ErrorKind::Processes, "cannot list the processes");
     let walked = descriptors::sockets().map_err(|error| attempted().because(error))?;
     let held = held(rows, &walked);
-    let unseen: Vec<Option<Unseen>> =
-        rows.iter().zip(&held).map(|(row, held)| unseen(row, held, &walked)).collect();
+    let unseen: Vec<Option<Box<Unseen>>> =
+        rows.iter().zip(&held).map(|(row, held)| unseen(row, held, &walked).map(Box::new)).collect();
     let mut gaps: Vec<Gap> = walked.failures().into_iter().collect();
     let missing = unseen.iter().flatten().any(|unseen| unseen.reason == UnseenReason::Permission);
     if missing {

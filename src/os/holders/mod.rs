@@ -53,7 +53,7 @@ pub(crate) struct Holders {
     /// The processes that hold each socket.
     pub(crate) held: Vec<Vec<SocketHolder>>,
     /// The reason why a socket has no holder, or may have others.
-    pub(crate) unseen: Vec<Option<Unseen>>,
+    pub(crate) unseen: Vec<Option<Box<Unseen>>>,
     /// The service and the container that the socket itself belongs to; `None` if neither is known.
     pub(crate) origins: Vec<Option<Shared<Origin>>>,
     pub(crate) unread: UnreadProcesses,

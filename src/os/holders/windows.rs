@@ -39,7 +39,7 @@ pub(in crate::os) fn holders(
             let evidence = Evidence::Table;
             let later = later.then(|| Candidate { pid, name: name().unwrap_or_default(), evidence });
             if row.socket.is_listener() {
-                *unseen = Some(process_times::without_process(pid, opened, later, list, &mut life));
+                *unseen = Some(process_times::without_process(pid, opened, later, list, &mut life).into());
             }
             false
         });
@@ -65,12 +65,9 @@ fn from_table(rows: &[&Row], evidence: Evidence, reason: UnseenReason, help: &He
         .zip(&held)
         .map(|(row, held)| {
             let missing = held.is_empty() && row.socket.is_listener();
-            missing.then(|| Unseen {
-                reason,
-                help: Some(help.clone()),
-                candidates: Vec::new(),
-                kernel: Vec::new(),
-            })
+            let unseen =
+                || Unseen { reason, help: Some(help.clone()), candidates: Vec::new(), kernel: Vec::new() };
+            missing.then(|| Box::new(unseen()))
         })
         .collect();
     let origins = vec![None; rows.len()];

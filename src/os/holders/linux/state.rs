@@ -107,7 +107,8 @@ impl<'a> HolderSearchState<'a> {
         pids.sort_unstable();
         let unread = UnreadProcesses { pids, others: visibility.hidden || visibility.namespaced };
         let held = join(rows, walk.found);
-        let unseen = rows.iter().zip(&held).map(|(row, held)| visibility.unseen(row, held)).collect();
+        let unseen =
+            rows.iter().zip(&held).map(|(row, held)| visibility.unseen(row, held).map(Box::new)).collect();
         let origins = origins(rows, &visibility);
         Holders { held, unseen, origins, unread, gaps, method }
     }
