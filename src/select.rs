@@ -146,12 +146,13 @@ impl Selection {
                 }
             }
         }
-        let mut yes = Vec::new();
-        let mut no = Vec::new();
-        for ((row, admitted), matches) in rows.into_iter().zip(admitted).zip(matching) {
-            if admitted && matches { yes.push(row) } else { no.push(row) }
-        }
-        (yes, no)
+        let mut dropped =
+            admitted.into_iter().zip(matching).map(|(admitted, matches)| !(admitted && matches));
+        // Those that match stay where they are: there may be a hundred thousand.
+        let mut rows = rows;
+        let rest = rows.extract_if(.., |_| dropped.next().unwrap_or(true)).collect();
+        rows.shrink_to_fit();
+        (rows, rest)
     }
 
     /// Returns the targets that no listener of a snapshot matches.
