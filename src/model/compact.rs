@@ -1,4 +1,5 @@
-//! Sorting and collecting in little machine code, for the many lists that have few entries.
+//! Sorting and collecting in little machine code, for the many lists that have few entries, and converting long lists in
+//! little memory.
 //!
 //! The standard library compiles its stable sort for each pair of an element and a closure, and for each type of tree
 //! that is collected: 5 kB each, and half a megabyte in this program. Where thousands of entries are sorted, the standard
@@ -84,6 +85,32 @@ pub(crate) trait CompactCollect: Iterator + Sized {
 
 impl<I: Iterator> CompactCollect for I {}
 
+/// The elements after which memory is returned.
+const RETURNED: usize = 4096;
+
+/// Converts a long list, and returns the memory of what is converted while that of the result grows.
+pub(crate) fn convert<A, B>(from: Vec<A>, mut convert: impl FnMut(A) -> B) -> Vec<B> {
+    let mut from = from;
+    let mut to = Vec::with_capacity(from.len());
+    // A vector gives back its end, so the last one comes first.
+    while let Some(one) = from.pop() {
+        if from.len().is_multiple_of(RETURNED) {
+            from.shrink_to_fit();
+        }
+        to.push(convert(one));
+    }
+    to.reverse();
+    to
+}
+
+/// Adds a list to another. The first one is taken as it is, and not copied.
+pub(crate) fn append<T>(to: &mut Vec<T>, mut more: Vec<T>) {
+    match to.is_empty() {
+        true => *to = more,
+        false => to.append(&mut more),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +123,11 @@ mod tests {
             compact.compact_sort_by_key(|entry| entry.0);
             standard.sort_by_key(|entry| entry.0);
             prop_assert_eq!(compact, standard);
+        }
+
+        #[test]
+        fn a_list_is_converted_in_order(list: Vec<u16>) {
+            prop_assert_eq!(convert(list.clone(), u32::from), list.into_iter().map(u32::from).collect::<Vec<_>>());
         }
 
         #[test]

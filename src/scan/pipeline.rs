@@ -3,7 +3,7 @@
 
 use crate::enrich::containers::{ContainerLookup, monitors};
 use crate::enrich::{notes, program_labels, services, users};
-use crate::model::compact::CompactCollect as _;
+use crate::model::compact::{self, CompactCollect as _};
 use crate::model::{Connection, Error, Gap, HolderMethod, HolderSearch, Listener};
 use crate::os::{self, Holders, Origin, ProgramWords, Row, UnreadProcesses};
 use crate::port_info;
@@ -24,9 +24,6 @@ pub(super) struct Scan<'a, 'r> {
     /// Names containers. `None` leaves them unnamed, and no runtime is contacted.
     pub(super) containers: Option<&'a mut ContainerLookup<'r>>,
 }
-
-/// The rows after which memory is returned.
-const ROWS_RETURNED: usize = 4096;
 
 /// What the stages found.
 pub(super) struct PipelineResult {
@@ -113,23 +110,18 @@ impl Scan<'_, '_> {
         let Holders { held, unseen, origins, mut gaps, method, unread } = search;
         gaps.extend(facts.gaps);
         let found = held.into_iter().zip(unseen).zip(origins).zip(connections);
-        let mut listeners = Vec::with_capacity(rows.len());
-        // From the last row to the first: so their memory is returned while that of the listeners grows.
-        let mut rows = rows;
-        for (((held, unseen), origin), connections) in found.take(rows.len()).rev() {
-            let Some(row) = rows.pop() else { break };
-            if rows.len().is_multiple_of(ROWS_RETURNED) {
-                rows.shrink_to_fit();
-            }
+        // Rows are converted from the last one to the first.
+        let mut found = found.take(rows.len()).rev();
+        let listeners = compact::convert(rows, |row| {
+            let (((held, unseen), origin), connections) = found.next().unwrap_or_default();
             let mut listener = join(row.socket, held, unseen, &processes);
             listener.connections = connections;
             if let Some(origin) = origin {
                 let (service, container) = Origin::clone(&origin);
                 (listener.service, listener.container) = (service.map(Box::new), container.map(Box::new));
             }
-            listeners.push(listener);
-        }
-        listeners.reverse();
+            listener
+        });
         let (thorough, notes, containers) = (self.thorough, self.notes, self.containers);
         let mut joined = Joined { listeners, gaps, thorough, notes, containers };
         for step in STEPS {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
 use super::sys;
+use crate::model::compact;
 use crate::model::{Endpoint, Error, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::table_request::InetTable;
 use crate::os::{Row, SocketTable, TableRequest};
@@ -26,7 +27,7 @@ pub(in crate::os) fn collect(
     for table in InetTable::wanted(request) {
         match read(table) {
             Ok(rows) => {
-                whole.rows.extend(rows);
+                compact::append(&mut whole.rows, rows);
                 read_one = true;
             }
             Err(error) => {

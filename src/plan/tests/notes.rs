@@ -250,12 +250,10 @@ fn the_first_listener_of_the_other_protocol_is_noted() {
     let mut partly = listener(Protocol::Udp, [node(50)]);
     facts.other_protocol = vec![partly.clone()];
     assert_eq!(noted(&facts), 0);
-    partly.unseen = Some(Unseen {
-        reason: UnseenReason::Permission,
-        help: None,
-        candidates: Vec::new(),
-        kernel: Vec::new(),
-    });
+    partly.unseen = Some(
+        Unseen { reason: UnseenReason::Permission, help: None, candidates: Vec::new(), kernel: Vec::new() }
+            .into(),
+    );
     facts.other_protocol = vec![partly];
     assert_eq!(noted(&facts), 1, "another holder may be unseen");
 }

@@ -111,10 +111,10 @@ fn unseen_holders_are_refused() {
 fn the_kernel_is_named_if_it_holds_the_port() {
     let mut facts = PlanFacts::new([node(50)]);
     let unseen = |reason| Some(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() });
-    facts.sockets[0].unseen = unseen(UnseenReason::Kernel);
+    facts.sockets[0].unseen = unseen(UnseenReason::Kernel).map(Box::new);
     let socket = facts.sockets[0].socket.clone();
     assert_eq!(facts.signal().refusals, [PlanRefusal::KernelHolds(socket, Vec::new())]);
-    facts.sockets[0].unseen = unseen(UnseenReason::Permission);
+    facts.sockets[0].unseen = unseen(UnseenReason::Permission).map(Box::new);
     let listener = Box::new(facts.sockets[0].clone());
     assert_eq!(facts.signal().refusals, [PlanRefusal::Unseen(listener)]);
 }
@@ -190,7 +190,7 @@ fn a_port_without_sockets_needs_no_manager() {
     let mut server = node(50);
     server.service = Some(user_unit("web.service", 1000));
     let mut facts = PlanFacts::new([server]);
-    facts.sockets[0].service = Some(unit);
+    facts.sockets[0].service = Some(unit.into());
     let held = |plan: &Plan| plan.refusals.iter().any(|it| matches!(it, PlanRefusal::HeldByUnit { .. }));
     assert!(!held(&facts.plan(Via::Service, false)));
     assert!(held(&facts.plan(Via::Container, false)));

@@ -105,12 +105,15 @@ fn listeners_that_no_process_answers() {
     assert_eq!(suspended(vec![stopped(listening("127.0.0.1"), 5)]), [(5, true)]);
     assert!(suspended(vec![listening("127.0.0.1")]).is_empty());
     let mut unseen = stopped(listening("127.0.0.1"), 5);
-    unseen.unseen = Some(crate::model::Unseen {
-        reason: crate::model::UnseenReason::Permission,
-        help: None,
-        candidates: Vec::new(),
-        kernel: Vec::new(),
-    });
+    unseen.unseen = Some(
+        crate::model::Unseen {
+            reason: crate::model::UnseenReason::Permission,
+            help: None,
+            candidates: Vec::new(),
+            kernel: Vec::new(),
+        }
+        .into(),
+    );
     assert_eq!(suspended(vec![unseen]), [(5, false)], "another holder may answer");
     let bound = held_by(socket("127.0.0.1", None, State::Bound), "node");
     assert_eq!(suspended(vec![stopped(bound, 5)]), [(5, false)], "nobody connects to it");

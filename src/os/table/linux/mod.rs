@@ -17,6 +17,7 @@ pub(super) use verified_netstat2::{netstat2_row, netstat2_sockets};
 use rustix::fs::{Access, access};
 
 use super::netstat2;
+use crate::model::compact;
 use crate::model::{
     Endpoint, Error, ErrorKind, Family, Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Protocol,
     Socket, State, TableRead, TableSource, Text, UnlistedBound,
@@ -69,7 +70,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
                     }
                 }
                 sources.netlink.push((table.protocol, table.family));
-                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+                Ok(compact::convert(entries, |entry| row(table.protocol, entry, &mut interfaces)))
             }
             Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
             Err(fault) => {
@@ -91,7 +92,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
         ) {
             Ok(entries) => {
                 sources.netlink.push((table.protocol, table.family));
-                Ok(entries.into_iter().map(|entry| row(table.protocol, entry, &mut interfaces)).collect())
+                Ok(compact::convert(entries, |entry| row(table.protocol, entry, &mut interfaces)))
             }
             Err(fault) if request.reader == Reader::Native => Err(native_refused(table, fault)),
             Err(fault) => {
@@ -120,7 +121,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
             procfs::own_net().and_then(unix_from_proc)
         });
         match entries {
-            Ok(entries) => whole.rows.extend(entries.into_iter().map(unix_row)),
+            Ok(entries) => compact::append(&mut whole.rows, compact::convert(entries, unix_row)),
             Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
             Err(error) => {
                 whole.complete = false;
