@@ -136,7 +136,7 @@ fn no_runtime_is_queried_without_a_container() {
     listeners[1].container = Some(Box::new(kept.clone()));
     lookup.add(&mut listeners);
     assert!(lookup.results.is_empty() && lookup.gap().is_none());
-    assert_eq!(listeners[1].container, Some(kept).map(Box::new));
+    assert_eq!(listeners[1].container, Some(Box::new(kept)));
 }
 
 #[test]
