@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::model::compact::CompactSort as _;
 use crate::model::{
-    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Snapshot, Socket, State, Text,
+    Error, ErrorKind, Gap, GapDetail, GapKind, GapReason, Help, Protocol, Snapshot, Socket, Text,
 };
 use crate::model::{Selection, System, Target, UserName};
 use crate::os;
@@ -90,7 +90,6 @@ impl Selection {
             || matches!(socket.exposure(), crate::model::Exposure::All | crate::model::Exposure::Address);
         self.wants(socket.protocol)
             && (self.all || socket.is_listener())
-            && (self.all || socket.state != State::Bound || socket.protocol.is_datagram())
             && family
             && (!self.exposed || exposed())
     }
@@ -250,6 +249,173 @@ impl UserName {
 mod tests {
     use super::*;
     use crate::model::{Endpoint, Listener, State};
+
+    fn of_targets(text: &str) -> Selection {
+        Selection { targets: Target::parse_list(text).unwrap(), ..Selection::default() }
+    }
+
+    fn socket(protocol: Protocol, address: &str, state: State) -> Socket {
+        let endpoint = Endpoint::Ip { address: address.parse().unwrap(), port: 80, interface: None };
+        Socket::new(protocol, endpoint, state)
+    }
+
+    #[test]
+    fn each_process_filter_counts() {
+        let plain = Selection::default;
+        assert!(!plain().filters_by_process() && !plain().needs_ancestors());
+        for (filter, needs_ancestors) in [
+            (Selection { pids: vec![1], ..plain() }, false),
+            (Selection { users: vec![UserName::Uid(0)], ..plain() }, false),
+            (Selection { commands: vec!["x".into()], ..plain() }, false),
+            (Selection { trees: vec![1], ..plain() }, true),
+            (Selection { directories: vec!["/srv".into()], ..plain() }, false),
+            (Selection { developer: true, ..plain() }, false),
+        ] {
+            assert!(filter.filters_by_process(), "{filter:?}");
+            assert_eq!(filter.needs_ancestors(), needs_ancestors);
+        }
+        let all = Selection { all: true, ..of_targets("80") };
+        assert!(all.is_all() && !all.filters_by_process() && !plain().is_all());
+        assert_eq!(all.targets(), Target::parse_list("80").unwrap());
+    }
+
+    #[test]
+    fn one_port_and_paths_among_the_targets() {
+        let one_port = |text: &str| of_targets(text).one_port();
+        assert_eq!((one_port("80"), one_port("tcp/80,udp/80")), (Some(80), Some(80)));
+        assert_eq!((one_port("80,81"), one_port("80-81"), one_port("unix")), (None, None, None));
+        assert_eq!(Selection::default().one_port(), None);
+        let paths = of_targets("/run/b,80,/run/a,/run/b").unix_paths();
+        assert_eq!(paths, ["/run/a", "/run/b"].map(Text::from));
+        assert!(of_targets("80").unix_paths().is_empty());
+    }
+
+    #[test]
+    fn protocols_that_are_wanted() {
+        use Protocol::{Tcp, Udp, UdpLite, Unix};
+        let wants =
+            |selection: &Selection| [Tcp, Udp, UdpLite, Unix].map(|protocol| selection.wants(protocol));
+        let only = |protocol, targets: &str| Selection { protocols: vec![protocol], ..of_targets(targets) };
+        let all = Selection { all: true, ..Selection::default() };
+        for (selection, wanted) in [
+            (Selection::default(), [true, true, false, false]),
+            (all.clone(), [true, true, true, false]),
+            (of_targets("53"), [true, true, false, false]),
+            (of_targets("udplite/53"), [true, true, true, false]),
+            (of_targets("/run/x"), [true, true, false, true]),
+            (only(Tcp, "80"), [true, false, false, false]),
+            (only(Unix, "80"), [false, false, false, true]),
+            (only(UdpLite, "80"), [false, false, true, false]),
+            (only(Tcp, "udplite/53"), [true, false, true, false]),
+            (only(Tcp, "/run/x"), [true, false, false, true]),
+            (Selection { protocols: vec![Tcp], ..all }, [true, false, false, false]),
+        ] {
+            assert_eq!(wants(&selection), wanted, "{selection:?}");
+        }
+    }
+
+    #[test]
+    fn sockets_that_are_admitted() {
+        let plain = Selection::default;
+        let listen = |address: &str| socket(Protocol::Tcp, address, State::Listen);
+        let dual = |dual_stack| Socket { dual_stack, ..listen("::") };
+        let ipv4 = Selection { ipv4: true, ..plain() };
+        for (socket, admitted) in [
+            (listen("127.0.0.1"), true),
+            (listen("::1"), false),
+            (dual(Some(true)), true),
+            (dual(Some(false)), false),
+            (dual(None), true),
+        ] {
+            assert_eq!(ipv4.admits(&socket), admitted, "{socket:?}");
+        }
+        let ipv6 = Selection { ipv6: true, ..plain() };
+        assert!(ipv6.admits(&listen("::1")) && !ipv6.admits(&listen("127.0.0.1")));
+        let both = Selection { ipv4: true, ..ipv6 };
+        assert!(both.admits(&listen("::1")) && both.admits(&listen("127.0.0.1")));
+        let all = Selection { all: true, ..plain() };
+        for (protocol, state, listens) in [
+            (Protocol::Tcp, State::Listen, true),
+            (Protocol::Tcp, State::Bound, false),
+            (Protocol::Tcp, State::Established, false),
+            (Protocol::Udp, State::Bound, true),
+            (Protocol::Udp, State::Established, false),
+        ] {
+            let socket = socket(protocol, "127.0.0.1", state);
+            assert_eq!((plain().admits(&socket), all.admits(&socket)), (listens, true), "{socket:?}");
+        }
+        let exposed = Selection { exposed: true, ..plain() };
+        let admitted = ["127.0.0.1", "0.0.0.0", "10.0.0.1"].map(|address| exposed.admits(&listen(address)));
+        assert_eq!(admitted, [false, true, true]);
+        let udp = Selection { protocols: vec![Protocol::Udp], ..plain() };
+        assert!(!udp.admits(&listen("127.0.0.1")) && !udp.concerns(&listen("127.0.0.1")));
+        assert!(plain().concerns(&listen("10.0.0.1")) && of_targets("80").concerns(&listen("10.0.0.1")));
+        assert!(!of_targets("81").concerns(&listen("10.0.0.1")));
+        assert!(!of_targets("80").concerns(&socket(Protocol::Tcp, "10.0.0.1", State::Established)));
+    }
+
+    /// A connection to an address reaches the listener with that address, and no wildcard beside it.
+    #[test]
+    fn the_best_match_of_an_address_is_selected() {
+        let listen = |address: &str| socket(Protocol::Tcp, address, State::Listen);
+        let selected = |selection: &Selection, sockets: &[Socket]| -> Vec<String> {
+            let (yes, no) = selection.split(sockets.to_vec(), &System::Linux, true, |socket| socket);
+            assert_eq!(yes.len() + no.len(), sockets.len());
+            yes.iter().map(|socket| socket.endpoint.to_string()).collect()
+        };
+        let sockets = [listen("0.0.0.0"), listen("127.0.0.1"), listen("::1")];
+        assert_eq!(selected(&of_targets("127.0.0.1:80"), &sockets), ["127.0.0.1:80"]);
+        assert_eq!(selected(&of_targets("127.0.0.2:80"), &sockets), ["0.0.0.0:80"]);
+        assert_eq!(selected(&of_targets("[::1]:80"), &sockets), ["[::1]:80"]);
+        assert_eq!(selected(&of_targets("80"), &sockets).len(), 3);
+        assert_eq!(selected(&Selection::default(), &sockets).len(), 3);
+        assert!(selected(&of_targets("81"), &sockets).is_empty());
+        assert_eq!(selected(&of_targets("127.0.0.1:80,[::1]:80"), &sockets), ["127.0.0.1:80", "[::1]:80"]);
+        let udp = Selection { protocols: vec![Protocol::Udp], ..of_targets("127.0.0.1:80") };
+        assert!(selected(&udp, &sockets).is_empty());
+        // Sockets of another namespace or protocol do not compete.
+        let mut other = listen("0.0.0.0");
+        other.namespace = Some("web".into());
+        let datagrams = socket(Protocol::Udp, "0.0.0.0", State::Bound);
+        let sockets = [listen("127.0.0.1"), other, datagrams];
+        assert_eq!(selected(&of_targets("127.0.0.1:80"), &sockets).len(), 3);
+        // With all states, a connection of the address is selected beside the listener.
+        let mut connection = socket(Protocol::Tcp, "127.0.0.1", State::Established);
+        connection.peer = Some("127.0.0.1:5".parse().unwrap());
+        let all = Selection { all: true, ..of_targets("127.0.0.1:80") };
+        assert_eq!(selected(&all, &[listen("127.0.0.1"), connection]).len(), 2);
+    }
+
+    #[test]
+    fn what_a_snapshot_does_not_cover_is_a_gap() {
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let mut snapshot = crate::render::json::read(&saved).unwrap();
+        snapshot.listeners = vec![Listener::new(socket(Protocol::Tcp, "127.0.0.1", State::Listen))];
+        (snapshot.complete, snapshot.gaps, snapshot.selections) =
+            (true, Vec::new(), Some(vec![of_targets("80")]));
+        let covered = of_targets("80").apply(snapshot.clone());
+        assert!(covered.complete && covered.gaps.is_empty() && covered.listeners.len() == 1);
+        assert_eq!(covered.selections, Some(vec![of_targets("80")]));
+        let both = of_targets("80,81");
+        let partly = both.apply(snapshot.clone());
+        assert_eq!((partly.complete, partly.listeners.len(), partly.gaps.len()), (false, 1, 1));
+        assert_eq!((partly.gaps[0].reason.clone(), partly.gaps[0].count), (GapReason::NotAsked, 1));
+        assert_eq!(partly.selections, Some(vec![of_targets("80"), both.clone()]));
+        assert_eq!(both.unanswered(&snapshot), Target::parse_list("81").unwrap().iter().collect::<Vec<_>>());
+        snapshot.selections = None;
+        assert_eq!(both.apply(snapshot).selections, Some(vec![both]));
+    }
+
+    #[test]
+    fn users_by_number_and_by_name() {
+        assert_eq!(UserName::resolve("1000").unwrap(), UserName::Uid(1000));
+        let unknown = UserName::resolve("no such user").unwrap_err();
+        assert_eq!((unknown.kind(), unknown.help), (ErrorKind::Usage, Some(Help::KnownUser)));
+        let (uid, name) = (UserName::Uid(5), UserName::Name("dev".into()));
+        assert!(uid.matches(Some(5), &None) && !uid.matches(Some(6), &None) && !uid.matches(None, &None));
+        assert!(name.matches(None, &Some("dev".into())) && !name.matches(Some(5), &Some("web".into())));
+        assert!(!name.matches(Some(5), &None));
+    }
 
     /// Linux passes a datagram for 127.0.0.1 to one of these sockets by an option that a snapshot lacks. Windows passes it
     /// to the one with the nearer address.

@@ -201,3 +201,170 @@ impl Selection {
 fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::management::test_support::{container, system_unit};
+    use crate::model::{
+        Endpoint, Evidence, Holder, ProcessId, Protocol, RelatedProcess, Socket, State, UnknownUser, Unseen,
+        UserName,
+    };
+
+    fn process(pid: u32) -> Process {
+        Process::new(ProcessId { pid, start: Some(1) }, "node".into())
+    }
+
+    fn held_by(processes: &[Process]) -> Listener {
+        let endpoint = Endpoint::Ip { address: [127, 0, 0, 1].into(), port: 80, interface: None };
+        let mut listener = Listener::new(Socket::new(Protocol::Tcp, endpoint, State::Listen));
+        let holder = |process: &Process| Holder {
+            process: process.clone().into(),
+            descriptors: vec![3],
+            evidence: Evidence::Descriptor,
+        };
+        listener.holders = processes.iter().map(holder).collect();
+        listener
+    }
+
+    fn unseen(reason: UnseenReason, mut listener: Listener) -> Listener {
+        listener.unseen =
+            Some(Box::new(Unseen { reason, help: None, candidates: Vec::new(), kernel: Vec::new() }));
+        listener
+    }
+
+    fn hidden(listener: Listener) -> Listener {
+        unseen(UnseenReason::Permission, listener)
+    }
+
+    const CONTEXT: FilterContext =
+        FilterContext { whole_ancestries: true, first_person: 1000, is_macos: false };
+
+    /// Applies filters, if any process may be an unseen holder.
+    fn kept(selection: &Selection, listener: &Listener) -> FilterResult {
+        selection.keeps(listener, &CONTEXT, &|_| true)
+    }
+
+    #[test]
+    fn a_pid_or_a_command() {
+        let pid = Selection { pids: vec![5], ..Selection::default() };
+        assert_eq!(kept(&pid, &held_by(&[process(4), process(5)])), FilterResult::Yes);
+        assert_eq!(kept(&pid, &held_by(&[process(4)])), FilterResult::No);
+        assert_eq!(kept(&pid, &hidden(held_by(&[process(4)]))), FilterResult::IfHolderMatches);
+        assert_eq!(pid.keeps(&hidden(held_by(&[])), &CONTEXT, &|_| false), FilterResult::No);
+        let names = |text: &str, change: &dyn Fn(&mut Process)| {
+            let mut process = process(5);
+            change(&mut process);
+            let selection = Selection { commands: vec![text.into()], ..Selection::default() };
+            kept(&selection, &held_by(&[process])) == FilterResult::Yes
+        };
+        assert!(names("NOD", &|_| ()) && names("", &|_| ()) && !names("vite", &|_| ()));
+        let command = |process: &mut Process| process.command = Some(vec!["sh".into(), "Vite".into()]);
+        assert!(names("vite", &command) && names("sh vite", &command) && !names("vites", &command));
+        let program = |process: &mut Process| process.executable = Some("/srv/vite/Server".into());
+        assert!(names("server", &program) && !names("vite", &program), "the file's name, not its folder");
+        // Of two filters the worse result counts.
+        let both = Selection { commands: vec!["vite".into()], ..pid };
+        assert_eq!(kept(&both, &held_by(&[process(5)])), FilterResult::No);
+    }
+
+    #[test]
+    fn a_user() {
+        let user = Selection { users: vec![UserName::Uid(7)], ..Selection::default() };
+        let of = |uid| Process { uid: Some(uid), ..process(5) };
+        assert_eq!(kept(&user, &held_by(&[of(7)])), FilterResult::Yes);
+        assert_eq!(kept(&user, &held_by(&[of(8)])), FilterResult::No);
+        assert_eq!(kept(&user, &hidden(held_by(&[of(8)]))), FilterResult::IfHolderMatches);
+        assert_eq!(user.keeps(&hidden(held_by(&[of(8)])), &CONTEXT, &|_| false), FilterResult::No);
+        let mut of_socket = held_by(&[of(8)]);
+        of_socket.socket.uid = Some(7);
+        assert_eq!(kept(&user, &of_socket), FilterResult::Yes);
+    }
+
+    #[test]
+    fn a_user_whose_name_is_unknown_may_be_any() {
+        let user = Selection { users: vec![UserName::Uid(7)], ..Selection::default() };
+        let unknown = Process { unknown_user: Some(UnknownUser::Unmapped), ..process(5) };
+        assert_eq!(kept(&user, &held_by(&[unknown])), FilterResult::IfUserMatches);
+        let mut of_socket = held_by(&[process(5)]);
+        of_socket.socket.unknown_user = Some(UnknownUser::Unmapped);
+        assert_eq!(kept(&user, &of_socket), FilterResult::IfUserMatches);
+        assert_eq!(kept(&Selection::default(), &of_socket), FilterResult::Yes);
+    }
+
+    #[test]
+    fn a_tree() {
+        let tree = Selection { trees: vec![5], ..Selection::default() };
+        let parent = |pid| RelatedProcess { pid, name: "sh".into() };
+        let below = |parents: &[u32]| {
+            let parents = parents.iter().copied().map(parent).collect();
+            held_by(&[Process { parents, ..process(9) }])
+        };
+        let partly = FilterContext { whole_ancestries: false, ..CONTEXT };
+        let keeps = |listener: &Listener, context| tree.keeps(listener, context, &|_| true);
+        assert_eq!(keeps(&held_by(&[process(5)]), &CONTEXT), FilterResult::Yes);
+        assert_eq!(keeps(&below(&[8, 5, 1]), &partly), FilterResult::Yes);
+        assert_eq!(keeps(&below(&[8, 1]), &partly), FilterResult::No);
+        assert_eq!(keeps(&below(&[8]), &CONTEXT), FilterResult::No, "the ancestry is whole");
+        assert_eq!(keeps(&below(&[8]), &partly), FilterResult::IfFactMatches);
+        let longest: Vec<u32> = (10..74).collect();
+        assert_eq!(keeps(&below(&longest), &CONTEXT), FilterResult::IfFactMatches, "it may go on");
+        assert_eq!(keeps(&below(&longest[1..]), &CONTEXT), FilterResult::No);
+        assert_eq!(keeps(&hidden(below(&[8, 1])), &CONTEXT), FilterResult::IfHolderMatches);
+        assert_eq!(keeps(&unseen(UnseenReason::Kernel, held_by(&[])), &CONTEXT), FilterResult::No);
+        assert_eq!(keeps(&hidden(below(&[8])), &partly), FilterResult::IfFactMatches);
+        assert_eq!(tree.keeps(&hidden(held_by(&[])), &CONTEXT, &|_| false), FilterResult::No);
+    }
+
+    #[test]
+    fn a_directory_and_own_programs() {
+        let inside = Selection { directories: vec!["/srv".into()], ..Selection::default() };
+        let at = |directory: &str| held_by(&[Process { directory: Some(directory.into()), ..process(5) }]);
+        assert_eq!(kept(&inside, &at("/srv/shop")), FilterResult::Yes);
+        assert_eq!(kept(&inside, &at("/home/dev")), FilterResult::No);
+        assert_eq!(kept(&inside, &held_by(&[process(5)])), FilterResult::IfFactMatches);
+        let own = Selection { developer: true, ..Selection::default() };
+        let of = |uid| held_by(&[Process { uid: Some(uid), ..process(5) }]);
+        assert_eq!((kept(&own, &of(1000)), kept(&own, &of(33))), (FilterResult::Yes, FilterResult::No));
+        let mut published = of(33);
+        published.container = Some(Box::new(container("docker", "web")));
+        assert_eq!(kept(&own, &published), FilterResult::Yes);
+        let mut of_system = hidden(held_by(&[]));
+        assert_eq!(kept(&own, &of_system), FilterResult::IfHolderMatches);
+        of_system.service = Some(Box::new(system_unit("nginx.service")));
+        assert_eq!(kept(&own, &of_system), FilterResult::No);
+        let mut of_person = of(1000);
+        of_person.service = Some(Box::new(system_unit("web.socket")));
+        assert_eq!(kept(&own, &of_person), FilterResult::Yes, "its holder decides");
+    }
+
+    #[test]
+    fn what_may_pass_makes_a_snapshot_incomplete() {
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let mut snapshot = crate::render::json::read(&saved).unwrap();
+        (snapshot.complete, snapshot.gaps) = (true, Vec::new());
+        let unknown = Process { unknown_user: Some(UnknownUser::Unmapped), ..process(5) };
+        let of_user = Process { uid: Some(7), ..process(6) };
+        let listeners = vec![
+            held_by(&[of_user.clone()]),
+            held_by(&[process(8)]),
+            held_by(&[unknown]),
+            hidden(held_by(&[])),
+        ];
+        snapshot.listeners = listeners.clone();
+        let user = Selection { users: vec![UserName::Uid(7)], ..Selection::default() };
+        let drop = |selection: &Selection, unread: Option<Vec<Process>>| {
+            let mut snapshot = snapshot.clone();
+            let undecided = selection.drop_by_process(&mut snapshot, &CONTEXT, &|| unread.clone());
+            let gaps: Vec<_> =
+                snapshot.gaps.iter().map(|gap| (gap.what.clone(), gap.reason.clone(), gap.count)).collect();
+            (snapshot.listeners.len(), undecided.len(), snapshot.complete, gaps)
+        };
+        let of_users = || (GapKind::Users, GapReason::Unknown, 1);
+        let of_holders = || (GapKind::Holders, GapReason::Unseen, 1);
+        assert_eq!(drop(&user, None), (1, 2, false, vec![of_users(), of_holders()]));
+        assert_eq!(drop(&user, Some(vec![process(9)])), (1, 1, false, vec![of_users()]));
+        assert_eq!(drop(&user, Some(vec![of_user])), (1, 2, false, vec![of_users(), of_holders()]));
+        assert_eq!(drop(&Selection::default(), None), (4, 0, true, Vec::new()));
+    }
+}

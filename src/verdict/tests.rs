@@ -10,6 +10,7 @@ use crate::bind_attempt::{Attempt, Overlap};
 use crate::model::{Endpoint, Note, ProbeOutcome, Protocol, State, System, Text};
 use crate::os::{ExcludedRange, Limits, LocalAddress, Usability};
 
+mod advice;
 mod facts;
 mod hindrances;
 

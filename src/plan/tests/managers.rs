@@ -17,7 +17,10 @@ fn each_manager_has_its_own_command() {
     server.service = Some(system_unit("web.service"));
     let unit = PlanFacts::new([server.clone()]);
     assert_eq!(via(&unit, Via::Service), ["systemctl stop -- web.service"]);
-    assert!(via(&unit, Via::Container).is_empty() && via(&unit, Via::Supervisor).is_empty());
+    for other in [Via::Container, Via::Supervisor] {
+        let plan = unit.plan(other, false);
+        assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoManager { process: Some(_), .. }]));
+    }
 
     // systemd restarts the supervisor, but not the supervisor's programs.
     let mut both = PlanFacts::new([server.clone()]);
@@ -36,8 +39,11 @@ fn each_manager_has_its_own_command() {
     server.service = None;
     assert_eq!(via(&PlanFacts::new([server.clone()]), Via::Container), ["podman stop web"]);
     server.container = Some(container("lxc", "web"));
-    let plan = PlanFacts::new([server]).plan(Via::Container, false);
+    let unknown = PlanFacts::new([server]);
+    let plan = unknown.plan(Via::Container, false);
     assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoCommand { .. }]));
+    let plan = unknown.plan(Via::Service, false);
+    assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoManager { .. }]), "{:?}", plan.refusals);
 }
 
 #[test]

@@ -563,3 +563,25 @@ fn a_target_is_the_port_that_was_asked_for() {
     let verdict = judge(Observation { target: udp.clone(), ..observation(None, None, vec![]) });
     assert_eq!(verdict.target, udp);
 }
+
+#[test]
+fn rules_and_answers_explain_what_no_socket_does() {
+    let kind = |observation| judge(observation).kind;
+    let rule = socket("192.0.2.1", None, State::Forwarded);
+    let forwarded = |observation| Observation { forwarded: vec![rule.clone()], ..observation };
+    let answered =
+        |observation| Observation { answered: Some("127.0.0.1:80".parse().unwrap()), ..observation };
+    let refused = || observation(IN_USE, IN_USE, vec![]);
+    assert_eq!(kind(refused()), VerdictKind::Unknown);
+    assert_eq!(kind(forwarded(refused())), VerdictKind::Forwarded);
+    assert_eq!(kind(answered(refused())), VerdictKind::Forwarded);
+    // A listener that shares the port with whoever sets SO_REUSEADDR has it, whatever else answers.
+    let shared = || observation(None, IN_USE, vec![listening("127.0.0.1")]);
+    assert_eq!(kind(forwarded(shared())), VerdictKind::Listening);
+    assert_eq!(kind(answered(shared())), VerdictKind::Listening);
+    let mut untested = observation(None, None, vec![]);
+    untested.attempts.clear();
+    let verdict = judge(untested);
+    assert_eq!((verdict.kind, verdict.can_bind), (VerdictKind::Unknown, None));
+    assert_eq!(verdict.reason, VerdictReason::NotAttempted { error: None });
+}
