@@ -78,7 +78,8 @@ pub(super) fn find_forwarding(
     });
     let meets = |place: SocketAddr| reached.iter().find(|(at, _)| *at == place).map(|(_, met)| *met);
     let unread = drop_unreachable_loopback(&mut forwarded, &meets);
-    let rules = by_rules(bind_target.protocol, bind_target.port, &forwarded, known);
+    let rules =
+        by_rules(&os::KernelRules::default(), bind_target.protocol, bind_target.port, &forwarded, known);
     rules.add_exceptions(&mut forwarded);
     forwarded.extend(rules.forwarded);
     // With all rules read, the answers of runtimes do not matter.

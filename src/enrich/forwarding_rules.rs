@@ -81,22 +81,31 @@ impl ByRules {
 
 /// Returns what rules of the kernel forward, except what a container runtime is known to forward. Only root can read
 /// them.
-pub(crate) fn by_rules(protocol: Protocol, port: u16, forwarded: &[Listener], known: &[Listener]) -> ByRules {
+pub(crate) fn by_rules(
+    kernel: &os::KernelRules,
+    protocol: Protocol,
+    port: u16,
+    forwarded: &[Listener],
+    known: &[Listener],
+) -> ByRules {
     if !os::privileged() {
         return ByRules::default();
     }
-    let mut addresses: Vec<IpAddr> =
-        os::local_addresses().unwrap_or_default().into_iter().map(|local| local.address).collect();
-    addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
-    addresses.sort_unstable();
-    addresses.dedup();
-    let rules = os::forwarding_rules(protocol, port, &addresses);
+    let addresses = kernel.addresses(|| {
+        let local = os::local_addresses().unwrap_or_default();
+        let mut addresses: Vec<IpAddr> = local.into_iter().map(|local| local.address).collect();
+        addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    });
+    let rules = kernel.forwarding(protocol, port, addresses);
     // The rules of a runtime forward to where its proxy forwards.
     let by_runtime = forwarded.iter().any(|one| one.container.is_some())
         || known.iter().any(|one| one.holders.iter().any(|holder| proxy::proxy(&holder.process).is_some()));
     let mut found: Vec<Listener> = Vec::new();
     for rule in rules.rules.iter().filter(|rule| !by_runtime || !is_runtimes(rule)) {
-        for listener in listeners(rule, protocol, port, &addresses) {
+        for listener in listeners(rule, protocol, port, addresses) {
             match found.iter_mut().find(|known| known.socket.order(&listener.socket).is_eq()) {
                 // A rule for remote connections and one for local connections may forward one address: keeps the first.
                 Some(_) => {}

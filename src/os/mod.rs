@@ -61,7 +61,7 @@ pub(crate) use bind::{
     local_addresses, policies, ready_limits, reuse_port, time_wait_left,
 };
 pub(crate) use files::{absolute, can_make_file, folder, open_file};
-pub(crate) use forwarding::forwarding_rules;
+pub(crate) use forwarding::{KernelRules, forwarding_rules};
 pub(crate) use holders::{Holders, Origin, ProgramWords, SocketHolder, UnreadProcesses, held_among, holders};
 pub(crate) use namespaces::{network_namespace, pid_namespace_is_own, user_namespace};
 pub(crate) use open_files::describe_chain;

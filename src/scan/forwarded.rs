@@ -80,6 +80,7 @@ impl ForwardedPorts {
 
 /// Adds the addresses at which rules of the kernel forward one port. If there may be more, a gap reports this.
 fn add_by_rules(selection: &Selection, port: u16, snapshot: &mut Snapshot) {
+    let kernel = os::KernelRules::default();
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         if !selection.wants(protocol) {
             continue;
@@ -90,7 +91,7 @@ fn add_by_rules(selection: &Selection, port: u16, snapshot: &mut Snapshot) {
             .filter(|listener| listener.socket.protocol == protocol)
             .cloned()
             .partition(|listener| listener.socket.state == State::Forwarded);
-        let rules = by_rules(protocol, port, &forwarded, &known);
+        let rules = by_rules(&kernel, protocol, port, &forwarded, &known);
         let of_protocol = |listener: &&mut Listener| listener.socket.protocol == protocol;
         for listener in snapshot.listeners.iter_mut().filter(of_protocol) {
             rules.add_exceptions(std::slice::from_mut(listener));

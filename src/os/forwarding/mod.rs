@@ -4,6 +4,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 pub(in crate::os) mod sys;
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use crate::model::{ForwardingRules, Protocol};
@@ -12,4 +13,24 @@ use crate::model::{ForwardingRules, Protocol};
 /// nftables by netlink, and whether the older iptables has a NAT table. Reading them needs root.
 pub(crate) fn forwarding_rules(protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
     sys::KernelRules::default().forwarding(protocol, port, addresses)
+}
+
+/// The rules of the kernel and the addresses of this machine, for several protocols: each is read when it is first
+/// needed, and then kept.
+#[derive(Debug, Default)]
+pub(crate) struct KernelRules {
+    rules: sys::KernelRules,
+    addresses: OnceCell<Vec<IpAddr>>,
+}
+
+impl KernelRules {
+    /// Returns what `read` returned when it was first called.
+    pub(crate) fn addresses(&self, read: impl FnOnce() -> Vec<IpAddr>) -> &[IpAddr] {
+        self.addresses.get_or_init(read)
+    }
+
+    /// Returns what [`forwarding_rules`] returns.
+    pub(crate) fn forwarding(&self, protocol: Protocol, port: u16, addresses: &[IpAddr]) -> ForwardingRules {
+        self.rules.forwarding(protocol, port, addresses)
+    }
 }
