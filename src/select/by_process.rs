@@ -346,7 +346,7 @@ mod tests {
         let unknown = Process { unknown_user: Some(UnknownUser::Unmapped), ..process(5) };
         let of_user = Process { uid: Some(7), ..process(6) };
         let listeners = vec![
-            held_by(&[of_user.clone()]),
+            held_by(std::slice::from_ref(&of_user)),
             held_by(&[process(8)]),
             held_by(&[unknown]),
             hidden(held_by(&[])),
