@@ -12,7 +12,7 @@ use super::names::names;
 /// use allears::{Note, Query};
 ///
 /// for listener in Query::new().scan()?.listeners {
-///     match listener.note {
+///     match listener.note.as_deref() {
 ///         Some(Note::UnexpectedHolder { port, usual, .. }) => {
 ///             println!("{port} is usually {}", usual.to_string_lossy());
 ///         }
@@ -197,7 +197,7 @@ pub enum WindowsProxy {
 /// use allears::{Note, Query};
 ///
 /// for listener in Query::new().port(10309)?.scan()?.listeners {
-///     if let Some(Note::ForwardedByRule(rule)) = listener.note {
+///     if let Some(Note::ForwardedByRule(rule)) = listener.note.as_deref() {
 ///         println!("by table {}, chain {}", rule.table.to_string_lossy(), rule.chain.to_string_lossy());
 ///     }
 /// }

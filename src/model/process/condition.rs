@@ -10,7 +10,7 @@ use crate::model::{RelatedProcess, Text};
 ///
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
-///         match holder.process.condition {
+///         match &holder.process.condition {
 ///             Some(Condition::Stopped { shell }) => println!("stopped, by {shell:?}"),
 ///             Some(other) => println!("{}", other.as_str()),
 ///             None => {}
@@ -44,7 +44,7 @@ pub enum Condition {
 ///
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
-///         if let Some(Condition::Frozen(freezer)) = holder.process.condition {
+///         if let Some(Condition::Frozen(freezer)) = &holder.process.condition {
 ///             println!("{} is frozen", freezer.cgroup.to_string_lossy());
 ///         }
 ///     }

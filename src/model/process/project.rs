@@ -9,7 +9,7 @@ use crate::model::Text;
 ///
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
-///         if let Some(project) = holder.process.project {
+///         if let Some(project) = &holder.process.project {
 ///             println!("{} at {:?}", project.directory.to_string_lossy(), project.head);
 ///         }
 ///     }

@@ -9,7 +9,7 @@ use crate::model::{ServiceManager, ServiceScope, Text};
 ///
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
-///         if let Some(service) = holder.process.service {
+///         if let Some(service) = &holder.process.service {
 ///             println!("a part of {}", service.name.to_string_lossy());
 ///         }
 ///     }

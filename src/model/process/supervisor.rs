@@ -10,7 +10,7 @@ use crate::model::open_enum::open_enum;
 ///
 /// for listener in Query::new().scan()?.listeners {
 ///     for holder in listener.holders {
-///         match holder.process.supervisor {
+///         match &holder.process.supervisor {
 ///             Some(supervisor) if supervisor.kind == SupervisorKind::Tmux => println!("runs in tmux"),
 ///             Some(supervisor) => println!("started by {} ({})", supervisor.kind, supervisor.pid),
 ///             None => {}
