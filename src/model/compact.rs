@@ -103,14 +103,6 @@ pub(crate) fn convert<A, B>(from: Vec<A>, mut convert: impl FnMut(A) -> B) -> Ve
     to
 }
 
-/// Adds a list to another. The first one is taken as it is, and not copied.
-pub(crate) fn append<T>(to: &mut Vec<T>, mut more: Vec<T>) {
-    match to.is_empty() {
-        true => *to = more,
-        false => to.append(&mut more),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use netstat2::{AddressFamilyFlags, ProtocolFlags, ProtocolSocketInfo, SocketInfo, TcpState};
 
 use super::sys;
-use crate::model::compact;
 use crate::model::{Endpoint, Error, Family, Gap, GapKind, Protocol, Socket, State};
 use crate::os::table_request::InetTable;
 use crate::os::{Row, SocketTable, TableRequest};
@@ -27,7 +26,7 @@ pub(in crate::os) fn collect(
     for table in InetTable::wanted(request) {
         match read(table) {
             Ok(rows) => {
-                compact::append(&mut whole.rows, rows);
+                append(&mut whole.rows, rows);
                 read_one = true;
             }
             Err(error) => {
@@ -40,6 +39,14 @@ pub(in crate::os) fn collect(
     match last_error {
         Some(error) if !read_one => Err(error),
         _ => Ok(whole),
+    }
+}
+
+/// Adds rows to others. The first ones are taken as they are, and not copied: there may be a hundred thousand.
+pub(in crate::os) fn append(to: &mut Vec<Row>, mut more: Vec<Row>) {
+    match to.is_empty() {
+        true => *to = more,
+        false => to.append(&mut more),
     }
 }
 

@@ -121,7 +121,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
             procfs::own_net().and_then(unix_from_proc)
         });
         match entries {
-            Ok(entries) => compact::append(&mut whole.rows, compact::convert(entries, unix_row)),
+            Ok(entries) => netstat2::append(&mut whole.rows, compact::convert(entries, unix_row)),
             Err(error) if whole.rows.is_empty() && !request.tcp && !request.udp => return Err(error),
             Err(error) => {
                 whole.complete = false;
