@@ -28,12 +28,11 @@ fn without_a_terminal_it_requires_yes() {
 
 #[live_test(Linux)]
 fn a_range_requires_yes_too() {
-    let servers = [(); 2].map(|()| Fixture::start([format!("tcp=127.0.0.1:{}", port())]));
-    let ports = servers.each_ref().map(Fixture::port);
-    let targets = [
-        format!("{}-{}", ports[0].min(ports[1]), ports[0].max(ports[1])),
-        format!("{},{}", ports[0], ports[1]),
-    ];
+    // A port between them would be another test's.
+    let mut pairs = std::iter::repeat_with(|| [port(), port()]);
+    let ports = pairs.find(|[first, second]| first.checked_add(1) == Some(*second)).expect("endless");
+    let servers = ports.map(|port| Fixture::start([format!("tcp=127.0.0.1:{port}")]));
+    let targets = [format!("{}-{}", ports[0], ports[1]), format!("{},{}", ports[0], ports[1])];
     for target in targets {
         let output = Cmd::new(["free", &target]).run().without_panic().code(3);
         output.assert(lowercase(&output).contains("--yes"), "it names the missing option");
