@@ -4,9 +4,12 @@
 //! The kernel skips its table of connections only if a request names the state LISTEN alone. Therefore listeners are a
 //! request of their own, and other states are requested only if they are wanted.
 
+use std::collections::HashSet;
+
 use super::netlink::{Connection, NetlinkError};
+use super::skipped::{FEW_READINGS, with_skipped};
 use super::sock_diag;
-use crate::model::State;
+use crate::model::{Protocol, State};
 pub(in crate::os) use crate::os::parse::linux::inet_diag::{InetDiagEntry, States};
 use crate::os::parse::linux::inet_diag::{parse, request};
 use crate::os::parse::linux::kernel_release;
@@ -34,15 +37,14 @@ pub(in crate::os) fn sockets_over(
     states: States,
     port: Option<u16>,
 ) -> Result<Vec<InetDiagEntry>, NetlinkError> {
-    let request = request(table.family, table.protocol, states, port);
-    let parse = |message: &[u8]| parse(message, table.protocol);
-    let mut entries =
-        sock_diag::sockets(connection, &request, parse, |_| true, "a socket that cannot be read")?;
-    // A dump continues by position, so that it can return a socket twice while others come and go. The order stays the
-    // kernel's: it shows which of the sockets that share a port is preferred.
-    if entries.len() > 1 {
-        let mut seen = std::collections::HashSet::with_capacity(entries.len());
-        entries.retain(|entry| seen.insert(entry.cookie));
+    let mut entries = dump(connection, table, states, port)?;
+    if connection.was_paged() {
+        // Of other states than those of listeners a dump may lack some: a table of connections has many buckets with
+        // few sockets each, and is too long to be read twice.
+        let repeated = if states == States::All { States::Listeners } else { states };
+        let again = || dump(connection, table, repeated, port);
+        let is_repeated = |entry: &InetDiagEntry| states != States::All || is_listener(table.protocol, entry);
+        entries = with_skipped(entries, FEW_READINGS, again, is_repeated, |entry| entry.cookie)?;
     }
     if states == States::Bound {
         for entry in &mut entries {
@@ -50,6 +52,33 @@ pub(in crate::os) fn sockets_over(
         }
     }
     Ok(entries)
+}
+
+/// Reads one dump. It continues by position from page to page, so that it can return a socket twice while others come and
+/// go. The order stays the kernel's: it shows which of the sockets that share a port is preferred.
+fn dump(
+    connection: &mut Connection,
+    table: InetTable,
+    states: States,
+    port: Option<u16>,
+) -> Result<Vec<InetDiagEntry>, NetlinkError> {
+    let request = request(table.family, table.protocol, states, port);
+    let parse = |message: &[u8]| parse(message, table.protocol);
+    let mut entries =
+        sock_diag::sockets(connection, &request, parse, |_| true, "a socket that cannot be read")?;
+    if connection.was_paged() {
+        let mut seen = HashSet::with_capacity(entries.len());
+        entries.retain(|entry| seen.insert(entry.cookie));
+    }
+    Ok(entries)
+}
+
+/// Returns whether the kernel returns a socket for [`States::Listeners`].
+fn is_listener(protocol: Protocol, entry: &InetDiagEntry) -> bool {
+    match protocol {
+        Protocol::Udp | Protocol::UdpLite => entry.state != State::Established,
+        _ => entry.state == State::Listen,
+    }
 }
 
 /// Returns whether the running kernel lists TCP sockets that are bound and do not listen (INET_DIAG_REQ_BOUND_INACTIVE in

@@ -10,6 +10,7 @@ pub(in crate::os) mod netlink;
 pub(in crate::os) mod pid_namespace;
 pub(in crate::os) mod proc_path;
 pub(in crate::os) mod procfs;
+mod skipped;
 pub(in crate::os) mod sock_diag;
 pub(in crate::os) mod thread_list;
 pub(in crate::os) mod unix_diag;

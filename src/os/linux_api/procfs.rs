@@ -1,14 +1,17 @@
 //! Files of /proc (proc(5)), read as bytes; `parse::linux` has their parsers.
 
+use std::hash::Hash;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::path::Arg;
 
+use super::skipped::{FEW_READINGS, MANY_READINGS, with_skipped};
 use crate::model::{Error, ErrorKind, Family, Protocol};
 pub(in crate::os) use crate::os::parse::linux::proc_net::{NetSocket, parse_net, tcp_state};
 pub(in crate::os) use crate::os::parse::linux::proc_stat::{Stat, parse_stat};
+use crate::os::parse::linux::unix_diag::{self, UnixDiagEntry};
 use crate::os::parse::linux::{sysctl, timens_offsets};
 use crate::os::table_request::InetTable;
 
@@ -117,12 +120,31 @@ pub(in crate::os) fn net_sockets(
         (_, Family::Ipv4) => "udp",
         (..) => "udp6",
     };
-    match read_at(directory, name, u64::MAX) {
-        Ok(bytes) => Ok(parse_net(&bytes)),
+    let readings = if table.protocol == Protocol::Tcp { FEW_READINGS } else { MANY_READINGS };
+    let key = |(inode, socket): &(u64, NetSocket)| (*inode, socket.local, socket.peer);
+    match read_list(directory, name, readings, parse_net, key) {
         // A kernel without IPv6 has no such table.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => {
-            Err(Error::new(ErrorKind::SocketTable, format!("cannot read /proc/net/{name}")).because(error))
-        }
+        listed => listed.map_err(|error| {
+            Error::new(ErrorKind::SocketTable, format!("cannot read /proc/net/{name}")).because(error)
+        }),
     }
+}
+
+/// Returns the sockets of a directory's table of Unix sockets.
+pub(in crate::os) fn unix_sockets(directory: impl AsFd) -> Result<Vec<UnixDiagEntry>, Error> {
+    read_list(directory, "unix", FEW_READINGS, unix_diag::parse_proc, |socket| socket.inode)
+        .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))
+}
+
+/// Reads a table of /proc/net, with the rows that a reading skips.
+fn read_list<T, K: Hash + Eq>(
+    directory: impl AsFd,
+    name: &str,
+    readings: usize,
+    parse: impl Fn(&[u8]) -> Vec<T>,
+    key: impl Fn(&T) -> K,
+) -> io::Result<Vec<T>> {
+    let read = || Ok(parse(&read_at(&directory, name, u64::MAX)?));
+    with_skipped(read()?, readings, read, |_| true, key)
 }

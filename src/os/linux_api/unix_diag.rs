@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::netlink::NetlinkError;
+use super::skipped::{FEW_READINGS, with_skipped};
 use super::sock_diag;
 use crate::model::compact::CompactCollect as _;
+pub(in crate::os) use crate::os::parse::linux::unix_diag::UnixDiagEntry;
 use crate::os::parse::linux::unix_diag::{
     AF_UNIX, LISTEN, SHOW_ICONS, SHOW_NAME, SHOW_PEER, SHOW_RQLEN, SHOW_UID, SHOW_VFS, parse,
 };
-pub(in crate::os) use crate::os::parse::linux::unix_diag::{UnixDiagEntry, parse_proc};
 
 /// Returns the listening Unix sockets, or all of them.
 pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, NetlinkError> {
@@ -61,8 +62,16 @@ fn dump_entries(
     request.extend(show.to_ne_bytes());
     request.extend([0xff; 8]);
     let mut connection = sock_diag::connection();
-    let mut entries =
-        sock_diag::sockets(&mut connection, &request, parse, keep, "a Unix socket that cannot be read")?;
+    let mut dump = || {
+        let fault = "a Unix socket that cannot be read";
+        let entries = sock_diag::sockets(&mut connection, &request, parse, &keep, fault)?;
+        Ok::<_, NetlinkError>((entries, connection.was_paged()))
+    };
+    let (mut entries, was_paged) = dump()?;
+    if was_paged {
+        let again = || Ok::<_, NetlinkError>(dump()?.0);
+        entries = with_skipped(entries, FEW_READINGS, again, |_| true, |entry| entry.cookie)?;
+    }
     entries.sort_by_key(|entry| entry.cookie);
     entries.dedup_by_key(|entry| entry.cookie);
     Ok(entries)

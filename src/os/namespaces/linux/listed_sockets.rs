@@ -82,7 +82,7 @@ fn listed_by_proc(namespace: &Namespace) -> ListedSockets {
         let rows = procfs::net_sockets(&directory, InetTable { protocol, family }).unwrap_or_default();
         listed.inodes.extend(rows.into_iter().map(|(inode, _)| inode));
     }
-    let unix = procfs::read_at(&directory, "unix", u64::MAX).unwrap_or_default();
-    listed.inodes.extend(unix_diag::parse_proc(&unix).into_iter().map(|entry| entry.inode));
+    let unix = procfs::unix_sockets(&directory).unwrap_or_default();
+    listed.inodes.extend(unix.into_iter().map(|entry| entry.inode));
     listed
 }

@@ -118,7 +118,7 @@ pub(in crate::os) fn read(request: &TableRequest) -> Result<SocketTable, Error> 
         source.push((Protocol::Unix, Family::Unix));
         let entries = by_netlink.or_else(|fault| {
             faults.push(fault);
-            procfs::own_net().and_then(unix_from_proc)
+            procfs::own_net().and_then(procfs::unix_sockets)
         });
         match entries {
             Ok(entries) => netstat2::append(&mut whole.rows, compact::convert(entries, unix_row)),
@@ -223,7 +223,7 @@ pub(in crate::os) fn read_proc(directory: impl AsFd, request: &TableRequest) -> 
     let mut whole = netstat2::collect(request, |table| from_proc(&directory, table, request.all))?;
     add_udplite_from_proc(&directory, request, &mut whole);
     if request.unix {
-        whole.rows.extend(unix_from_proc(&directory)?.into_iter().map(unix_row));
+        whole.rows.extend(procfs::unix_sockets(&directory)?.into_iter().map(unix_row));
     }
     Ok(whole)
 }
@@ -305,12 +305,6 @@ fn from_proc(directory: impl AsFd, table: InetTable, all: bool) -> Result<Vec<Ro
         Row { socket, pids: Vec::new(), cgroup: None, file: None, detail: TcpDetail::default(), cookie: None }
     });
     Ok(rows.filter(|row| all || row.socket.is_listener()).collect())
-}
-
-fn unix_from_proc(directory: impl AsFd) -> Result<Vec<unix_diag::UnixDiagEntry>, Error> {
-    let bytes = procfs::read_at(directory, "unix", u64::MAX)
-        .map_err(|error| Error::new(ErrorKind::SocketTable, "cannot read /proc/net/unix").because(error))?;
-    Ok(unix_diag::parse_proc(&bytes))
 }
 
 /// Reads the socket table.
