@@ -17,19 +17,20 @@ pub(in crate::os) fn sockets(all: bool) -> Result<Vec<UnixDiagEntry>, NetlinkErr
         if all { u32::MAX } else { 1 << LISTEN },
         SHOW_NAME | SHOW_VFS | SHOW_RQLEN | SHOW_UID,
         |_| true,
+        FEW_READINGS,
     )
 }
 
-/// Returns the inode numbers of the Unix sockets with unread messages.
+/// Returns the inode numbers of the Unix sockets with unread messages. One of them may be missing while others are closed.
 pub(in crate::os) fn pending() -> Result<Vec<u64>, NetlinkError> {
     // A server has tens of thousands of Unix sockets, and unread messages in hardly any of them.
     let waits = |entry: &UnixDiagEntry| entry.queue.is_some_and(|queue| queue.waiting > 0);
-    Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits)?.into_iter().map(|entry| entry.inode).collect())
+    Ok(dump_entries(u32::MAX, SHOW_RQLEN, waits, 1)?.into_iter().map(|entry| entry.inode).collect())
 }
 
 /// Returns the possible senders of the messages in each of these sockets (inodes, ascending).
 pub(in crate::os) fn senders(receivers: &[u64]) -> Result<Vec<(u64, Sender)>, NetlinkError> {
-    let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true)?;
+    let entries = dump_entries(u32::MAX, SHOW_PEER | SHOW_ICONS | SHOW_UID, |_| true, 1)?;
     let uids: BTreeMap<u64, u32> =
         entries.iter().filter_map(|entry| Some((entry.inode, entry.uid?))).collect_map();
     let sender = |entry: &UnixDiagEntry| {
@@ -55,6 +56,7 @@ fn dump_entries(
     states: u32,
     show: u32,
     keep: impl Fn(&UnixDiagEntry) -> bool,
+    readings: usize,
 ) -> Result<Vec<UnixDiagEntry>, NetlinkError> {
     let mut request = vec![AF_UNIX, 0, 0, 0];
     request.extend(states.to_ne_bytes());
@@ -68,9 +70,9 @@ fn dump_entries(
         Ok::<_, NetlinkError>((entries, connection.was_paged()))
     };
     let (mut entries, was_paged) = dump()?;
-    if was_paged {
+    if was_paged && readings > 1 {
         let again = || Ok::<_, NetlinkError>(dump()?.0);
-        entries = with_skipped(entries, FEW_READINGS, again, |_| true, |entry| entry.cookie)?;
+        entries = with_skipped(entries, readings, again, |_| true, |entry| entry.cookie)?;
     }
     entries.sort_by_key(|entry| entry.cookie);
     entries.dedup_by_key(|entry| entry.cookie);

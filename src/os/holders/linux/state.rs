@@ -8,7 +8,7 @@ use super::claims::KernelSocketReports;
 use super::signs::OpaqueRing;
 use super::visibility::Visibility;
 use crate::model::compact::CompactCollect as _;
-use crate::model::{Error, Evidence, HolderMethod, Protocol, Shared};
+use crate::model::{Evidence, HolderMethod, Protocol, Shared};
 use crate::os::descriptors::sys::{SocketDescriptor, Walk};
 use crate::os::holders::Origin;
 use crate::os::linux_api::cgroup_owner::belongs_to;
@@ -29,8 +29,6 @@ pub(in crate::os) struct HolderSearchState<'a> {
     accounted: usize,
     /// The method that was used, once it was. The BPF iterator does not show which processes refuse access.
     pub(in crate::os) method: Option<HolderMethod>,
-    /// The processes that refuse access, if they were probed while the BPF iterator ran.
-    pub(in crate::os) access: Option<Result<Walk, Error>>,
     /// What the kernel reports about its sockets, once it has been read.
     pub(in crate::os) reports: Option<KernelReports>,
     /// The io_urings that may hold sockets their fdinfo does not name.
@@ -61,7 +59,6 @@ impl<'a> HolderSearchState<'a> {
             walk: Walk::default(),
             accounted: 0,
             method: None,
-            access: None,
             reports: None,
             opaque_rings: Vec::new(),
             visibility: Visibility::default(),

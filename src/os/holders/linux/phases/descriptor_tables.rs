@@ -1,39 +1,18 @@
 //! The first phase: the descriptor tables of all processes, by the BPF iterator `task_file` or by a walk through /proc.
 
-use rustix::io::Errno;
-
 use super::super::bpf;
 use super::super::state::HolderSearchState;
-use super::thread_tables;
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
-use crate::os::descriptors::sys::{Walk, probe_access, walk, walk_among};
-use crate::os::linux_api::bpf::allowed;
+use crate::os::descriptors::sys::{Walk, walk, walk_among};
 use crate::os::linux_api::procfs;
-use crate::os::{HolderSearch, Row, threads};
+use crate::os::{HolderSearch, Row};
 
 /// With fewer files open on the machine than this, a walk takes no longer than loading a BPF program.
 const WORTH_A_PROGRAM: u64 = 1000;
 
 /// Reads the descriptor tables by the requested method, or by the faster one.
 pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
-    // If even the first process refuses access, some socket will remain unexplained: the questions about it are asked
-    // while the tables are read.
-    let ahead = state.request != HolderSearch::Walk
-        && allowed().is_ok()
-        && is_worth_a_program()
-        && first_process_refuses();
-    let tables = if ahead {
-        let protocols = state.protocols();
-        let beside = || threads::run_both(|| thread_tables::kernel_reports(&protocols), probe_access);
-        let ((reports, access), tables) =
-            threads::run_both(beside, || read(state.rows, &state.missing, state.request));
-        state.reports = Some(reports);
-        state.access = Some(access);
-        tables
-    } else {
-        read(state.rows, &state.missing, state.request)
-    };
-    let Tables { walk, method } = tables?;
+    let Tables { walk, method } = read(state.rows, &state.missing, state.request)?;
     state.walk = walk;
     state.method = Some(method);
     Ok(())
@@ -103,12 +82,6 @@ fn walk_named_first(rows: &[&Row], wanted: &[u64]) -> Result<Walk, Error> {
         found.add(whole);
     }
     Ok(found)
-}
-
-/// Returns whether the first process's descriptor table may not be read.
-fn first_process_refuses() -> bool {
-    let first = rustix::fs::readlink("/proc/1/fd/0", Vec::new());
-    first.is_err_and(|errno| matches!(errno, Errno::ACCESS | Errno::PERM))
 }
 
 #[cfg(test)]

@@ -26,20 +26,14 @@ pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Err
         state.walk.add(tables);
         return Ok(());
     }
-    let access = match state.access.take() {
-        Some(access) => access,
-        None => {
-            let (reports, access) = threads::run_both(reports, probe_access);
-            state.reports = Some(reports);
-            access
-        }
-    };
+    let (reports, access) = threads::run_both(reports, probe_access);
+    state.reports = Some(reports);
     state.walk.add(access?);
     Ok(())
 }
 
 /// Reads what the kernel reports about sockets that are in no descriptor table.
-pub(in crate::os) fn kernel_reports(protocols: &BTreeSet<Protocol>) -> KernelReports {
+fn kernel_reports(protocols: &BTreeSet<Protocol>) -> KernelReports {
     KernelReports {
         pending: unix_diag::pending().unwrap_or_default(),
         claims: KernelSocketReports::read(protocols),
@@ -120,9 +114,10 @@ mod tests {
         let rows = [&row];
         let mut state = HolderSearchState::new(&rows, HolderSearch::Bpf);
         state.method = Some(crate::model::HolderMethod::Bpf);
-        let probed = Walk { refused: vec![7], ..Walk::default() };
-        state.access = Some(Ok(probed));
         search(&mut state).unwrap();
-        assert_eq!((state.walk.refused, state.missing), (vec![7], vec![u64::MAX]));
+        // No table is read again.
+        assert!(state.walk.found.is_empty() && state.reports.is_some());
+        assert!(!state.walk.refused.contains(&std::process::id()));
+        assert_eq!(state.missing, [u64::MAX]);
     }
 }
