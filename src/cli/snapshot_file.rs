@@ -13,6 +13,9 @@ use crate::render::json;
 /// The longest document that is read: a million listeners at about one kilobyte each.
 const LONGEST: u64 = 1 << 30;
 
+/// From this many bytes on a file is parsed while it is read.
+const LONG: u64 = 32 << 20;
+
 /// The bytes that are read at a time.
 const PART: u64 = 1 << 16;
 
@@ -27,7 +30,10 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
             return Err(error(format!("{input} reads a snapshot from standard input, which is a terminal")));
         }
         true => read_document(io::stdin().lock(), LONGEST),
-        false => os::open_file(path).and_then(|file| read_document(file, LONGEST)),
+        false => match read_long_file(path) {
+            Some(snapshot) => return Ok(snapshot),
+            None => os::open_file(path).and_then(|file| read_document(file, LONGEST)),
+        },
     };
     let bytes = read.map_err(|source| {
         let verb = if source.kind() == io::ErrorKind::InvalidData { "parse" } else { "read" };
@@ -41,31 +47,60 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
     })
 }
 
-/// Reads a JSON object to its end. Other input is rejected as early as possible, so that an endless device or pipe does
-/// not fill the memory.
-fn read_document(mut from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
-    let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+/// Reads a snapshot from a long regular file without keeping the file's bytes, which takes twice as long as reading it from
+/// memory. `None` if the file is short, or if that fails for any reason; the file can be read again to find out which.
+fn read_long_file(path: &Path) -> Option<Snapshot> {
+    if !std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() >= LONG) {
+        return None;
+    }
+    let file = os::open_file(path).ok()?;
+    let part = usize::try_from(PART).ok()?;
+    let checked = Checked { from: file, length: 0, longest: LONGEST, begins: false };
+    os::without_capabilities(|| json::read_stream(io::BufReader::with_capacity(part, checked)))
+}
+
+/// Reads a JSON object to its end.
+fn read_document(from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
+    let mut from = Checked { from, length: 0, longest, begins: false };
     let mut bytes = Vec::new();
-    let mut begins = false;
     loop {
         let known = bytes.len();
         bytes.try_reserve(usize::try_from(PART).unwrap_or(usize::MAX)).map_err(io::Error::from)?;
         from.by_ref().take(PART).read_to_end(&mut bytes)?;
-        let part = bytes.get(known..).unwrap_or_default();
-        if part.is_empty() {
+        if bytes.len() == known {
             return Ok(bytes);
         }
+    }
+}
+
+/// A JSON object that is read. Other input is rejected as early as possible, so that an endless device or pipe does not
+/// fill the memory.
+struct Checked<R> {
+    from: R,
+    /// The bytes that were read.
+    length: u64,
+    longest: u64,
+    /// Whether more than whitespace was read.
+    begins: bool,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        let length = self.from.read(into)?;
+        let part = into.get(..length).unwrap_or_default();
         // JSON has no other control characters, not even in its strings.
         if part.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
             return refused("this is not a JSON document: it has control characters".to_owned());
         }
-        if !begins {
+        self.length = self.length.saturating_add(length.try_into().unwrap_or(u64::MAX));
+        if !self.begins {
             match part.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                Some(b'{') => begins = true,
+                Some(b'{') => self.begins = true,
                 Some(_) => {
                     return refused("this is not a JSON document: it does not begin with {".to_owned());
                 }
-                None if u64::try_from(bytes.len()).is_ok_and(|length| length < PART) => {}
+                None if self.length < PART => {}
                 None => {
                     return refused(
                         "this is not a JSON document: it starts with 64 KiB of whitespace".to_owned(),
@@ -73,15 +108,17 @@ fn read_document(mut from: impl Read, longest: u64) -> io::Result<Vec<u8>> {
                 }
             }
         }
-        if u64::try_from(bytes.len()).is_ok_and(|length| length > longest) {
-            return refused(format!("it is longer than {} MiB, which no snapshot is", longest >> 20));
+        if self.length > self.longest {
+            return refused(format!("it is longer than {} MiB, which no snapshot is", self.longest >> 20));
         }
+        Ok(length)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::io::Write as _;
 
     use proptest::prelude::*;
 
@@ -126,6 +163,35 @@ mod tests {
         assert_eq!(read.len(), 3 << 20);
         assert!(json::read(&read).is_ok());
         assert_eq!(read_document(&b""[..], 9).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_long_file_is_parsed_while_it_is_read() {
+        let path = std::env::temp_dir().join(format!("allears-long-snapshot-{}", std::process::id()));
+        let document = std::fs::read("tests/replay/workstation.json").unwrap();
+        let write = |text: &[u8]| {
+            let mut file = std::fs::File::create(&path).unwrap();
+            let padding = vec![b' '; usize::try_from(LONG).unwrap()];
+            file.write_all(text).and_then(|()| file.write_all(&padding)).unwrap();
+        };
+        write(&document);
+        assert_eq!(read_long_file(&path), json::read(&document).ok());
+        assert_eq!(read_long_file(Path::new("tests/replay/workstation.json")), None);
+        // What is invalid is explained as it is in a short file.
+        let text = String::from_utf8(document).unwrap();
+        for (invalid, told) in [
+            (text.replace("allears/1", "allears/9"), "written by another version"),
+            (text.replacen("\"port\": ", "\"port\": 700", 1), "listeners[0].port"),
+            (format!("{text}\0"), "control characters"),
+            (format!("{text}]"), "not a JSON document"),
+        ] {
+            write(invalid.as_bytes());
+            assert_eq!(read_long_file(&path), None);
+            let error = read(&path, "--from").unwrap_err();
+            let chain = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+            assert!(chain.contains(told), "{chain}");
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     proptest! {

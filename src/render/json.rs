@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use reading::read;
+#[cfg(feature = "cli")]
+pub(crate) use reading::read_stream;
 pub use writing::{write, write_lines};
 #[cfg(feature = "cli")]
 pub(crate) use writing::{write_document, write_gap, write_line};
@@ -43,6 +45,8 @@ struct WrittenDocument<'a> {
 /// A document as it is read. The tests read back what was written.
 #[derive(Deserialize)]
 struct Document {
+    #[serde(default)]
+    schema: Option<String>,
     host: String,
     os: String,
     taken_at: Timestamp,
@@ -52,7 +56,7 @@ struct Document {
     complete: bool,
     #[serde(default)]
     asked: Option<Vec<asked::AskedJson>>,
-    listeners: Vec<reading::ListenerEntry>,
+    listeners: reading::ListenersJson,
     #[serde(default)]
     paths: Vec<PathJson>,
     gaps: Vec<GapJson>,

@@ -27,7 +27,28 @@ use crate::model::{
 /// # Errors
 /// If it is not such a document: the text names the place. A document of a newer schema is not read.
 pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
-    let error = |attempted: &str| Error::new(ErrorKind::Document, attempted);
+    match read_valid(&mut serde_json::Deserializer::from_slice(bytes)) {
+        Some(snapshot) => Ok(snapshot),
+        None => read_and_explain(bytes),
+    }
+}
+
+/// Reads a document while it arrives. `None` if it cannot be read or is invalid: [`read`] finds out why.
+pub(crate) fn read_stream(from: impl std::io::Read) -> Option<Snapshot> {
+    read_valid(&mut serde_json::Deserializer::from_reader(from))
+}
+
+fn read_valid<'de, R: serde_json::de::Read<'de>>(from: &mut serde_json::Deserializer<R>) -> Option<Snapshot> {
+    let document = Document::deserialize(&mut *from).ok()?;
+    from.end().ok()?;
+    if document.schema.as_deref() != Some(SCHEMA) {
+        return None;
+    }
+    snapshot(document).ok()
+}
+
+/// Reads a document in a slower way that finds the place of an error.
+fn read_and_explain(bytes: &[u8]) -> Result<Snapshot, Error> {
     #[derive(Deserialize)]
     struct Versioned {
         schema: Option<serde_json::Value>,
@@ -57,11 +78,32 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         let place = source.path().to_string();
         error(&format!("at {place}")).because(source.into_inner())
     })?;
+    snapshot(document)
+}
+
+fn error(attempted: &str) -> Error {
+    Error::new(ErrorKind::Document, attempted)
+}
+
+/// Converts a document.
+///
+/// # Errors
+/// If a value is well-formed and means nothing: the text names its key.
+fn snapshot(document: Document) -> Result<Snapshot, Error> {
+    let invalid = |list: &str, at: usize, InvalidValue(key): InvalidValue| {
+        error(&format!("at {list}[{at}].{key}: invalid value"))
+    };
     let mut asked = None;
     for (at, question) in document.asked.into_iter().flatten().enumerate() {
-        let place = |InvalidValue(key): InvalidValue| error(&format!("at asked[{at}].{key}: invalid value"));
-        let question = Selection::try_from(question).map_err(place)?;
+        let question = Selection::try_from(question).map_err(|value| invalid("asked", at, value))?;
         asked.get_or_insert_with(Vec::new).push(question);
+    }
+    let mut paths = Vec::new();
+    for (at, path) in document.paths.into_iter().enumerate() {
+        paths.push(UnixPath::try_from(path).map_err(|value| invalid("paths", at, value))?);
+    }
+    if let Some((at, value)) = document.listeners.invalid {
+        return Err(invalid("listeners", at, value));
     }
     let mut snapshot = Snapshot {
         host: document.host.as_str().into(),
@@ -71,38 +113,60 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
         user_namespace: document.user_namespace.map(UserNamespace::from),
         complete: document.complete,
         selections: asked,
-        listeners: Vec::new(),
-        paths: Vec::new(),
+        listeners: document.listeners.listeners,
+        paths,
         gaps: document.gaps.iter().map(Gap::from).collect(),
         sources: Sources::default(),
     };
-    for (at, path) in document.paths.into_iter().enumerate() {
-        let place = |InvalidValue(key): InvalidValue| error(&format!("at paths[{at}].{key}: invalid value"));
-        snapshot.paths.push(UnixPath::try_from(path).map_err(place)?);
-    }
-    for (at, listener) in document.listeners.into_iter().enumerate() {
-        let place =
-            |InvalidValue(key): InvalidValue| error(&format!("at listeners[{at}].{key}: invalid value"));
-        snapshot.listeners.push(listener.0.map_err(place)?);
-    }
-    share_processes(&mut snapshot.listeners);
     snapshot.sort();
     Ok(snapshot)
 }
 
-/// A listener that was converted as soon as it was read, so that not all of them are in memory twice.
-pub(super) struct ListenerEntry(Result<Listener, InvalidValue>);
+/// The listeners of a document. Each is converted as soon as it was read, and shares the process that an earlier one
+/// describes alike: their documents are several times as long.
+#[derive(Default)]
+pub(super) struct ListenersJson {
+    listeners: Vec<Listener>,
+    /// The first one that cannot be converted.
+    invalid: Option<(usize, InvalidValue)>,
+}
 
-impl<'de> Deserialize<'de> for ListenerEntry {
+impl<'de> Deserialize<'de> for ListenersJson {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ListenerJson::deserialize(deserializer).map(|json| ListenerEntry(Listener::try_from(json)))
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = ListenersJson;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<ListenersJson, A::Error> {
+                let mut read = ListenersJson::default();
+                let mut known = BTreeMap::new();
+                let mut at = 0;
+                while let Some(json) = list.next_element::<ListenerJson>()? {
+                    match Listener::try_from(json) {
+                        Ok(mut listener) => {
+                            share_processes(&mut listener, &mut known);
+                            read.listeners.push(listener);
+                        }
+                        Err(value) => read.invalid = read.invalid.or(Some((at, value))),
+                    }
+                    at += 1;
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_seq(Visitor)
     }
 }
 
-/// Lets listeners share the process that they describe alike.
-fn share_processes(listeners: &mut [Listener]) {
-    let mut known: BTreeMap<ProcessId, Shared<Process>> = BTreeMap::new();
-    for holder in listeners.iter_mut().flat_map(|listener| &mut listener.holders) {
+/// Lets a listener share the processes that earlier ones describe alike.
+fn share_processes(listener: &mut Listener, known: &mut BTreeMap<ProcessId, Shared<Process>>) {
+    for holder in &mut listener.holders {
         let first = known.entry(holder.process.id).or_insert_with(|| holder.process.clone());
         if *first == holder.process {
             holder.process = first.clone();
@@ -197,7 +261,11 @@ impl TryFrom<ListenerJson> for Listener {
             preserved: store.preserved,
         });
         listener.descriptor_store = store.map(Box::new);
-        listener.holders = json.holders.into_iter().map(Holder::try_from).collect::<Result<_, _>>()?;
+        // Not collected: that would reuse the memory of the JSON, which is three times as much.
+        listener.holders.reserve_exact(json.holders.len());
+        for holder in json.holders {
+            listener.holders.push(Holder::try_from(holder)?);
+        }
         listener.unseen = json.unseen.map(Unseen::try_from).transpose()?.map(Box::new);
         let connections = json.connections.map(|list| list.into_iter().map(Connection::try_from).collect());
         listener.connections = connections.transpose()?;
