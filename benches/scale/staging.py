@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -16,6 +17,7 @@ import traceback
 IP_BIND_ADDRESS_NO_PORT = 24
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
+PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -55,6 +57,7 @@ def in_own_network(function, *arguments):
     if not child:
         status = 1
         try:
+            check("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
             enter_network_namespace()
             os.close(read)
             with os.fdopen(write, "w") as out:
@@ -119,6 +122,8 @@ class Stage:
             self.children.append(pid)
             return
         try:
+            # Ctrl-C ends the stage, and its end ends this process.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             os.close(self.keep)
             os.close(self.ready)
             kept = open_all()
