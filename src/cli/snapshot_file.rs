@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
             return Err(error(format!("{input} reads a snapshot from standard input, which is a terminal")));
         }
         true => read_document(io::stdin().lock(), LONGEST),
-        false => match read_long_file(path) {
+        false => match read_long_file(path, LONG) {
             Some(snapshot) => return Ok(snapshot),
             None => os::open_file(path).and_then(|file| read_document(file, LONGEST)),
         },
@@ -49,8 +49,8 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
 
 /// Reads a snapshot from a long regular file without keeping the file's bytes, which takes twice as long as reading it from
 /// memory. `None` if the file is short, or if that fails for any reason; the file can be read again to find out which.
-fn read_long_file(path: &Path) -> Option<Snapshot> {
-    if !std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() >= LONG) {
+fn read_long_file(path: &Path, long: u64) -> Option<Snapshot> {
+    if !std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() >= long) {
         return None;
     }
     let file = os::open_file(path).ok()?;
@@ -169,14 +169,15 @@ mod tests {
     fn a_long_file_is_parsed_while_it_is_read() {
         let path = std::env::temp_dir().join(format!("allears-long-snapshot-{}", std::process::id()));
         let document = std::fs::read("tests/replay/workstation.json").unwrap();
+        let long = 2 * PART;
         let write = |text: &[u8]| {
             let mut file = std::fs::File::create(&path).unwrap();
-            let padding = vec![b' '; usize::try_from(LONG).unwrap()];
+            let padding = vec![b' '; usize::try_from(long).unwrap()];
             file.write_all(text).and_then(|()| file.write_all(&padding)).unwrap();
         };
         write(&document);
-        assert_eq!(read_long_file(&path), json::read(&document).ok());
-        assert_eq!(read_long_file(Path::new("tests/replay/workstation.json")), None);
+        assert_eq!(read_long_file(&path, long), json::read(&document).ok());
+        assert_eq!(read_long_file(Path::new("tests/replay/workstation.json"), LONG), None);
         // What is invalid is explained as it is in a short file.
         let text = String::from_utf8(document).unwrap();
         for (invalid, told) in [
@@ -186,7 +187,7 @@ mod tests {
             (format!("{text}]"), "not a JSON document"),
         ] {
             write(invalid.as_bytes());
-            assert_eq!(read_long_file(&path), None);
+            assert_eq!(read_long_file(&path, long), None);
             let error = read(&path, "--from").unwrap_err();
             let chain = format!("{error}: {}", std::error::Error::source(&error).unwrap());
             assert!(chain.contains(told), "{chain}");

@@ -34,6 +34,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
 }
 
 /// Reads a document while it arrives. `None` if it cannot be read or is invalid: [`read`] finds out why.
+#[cfg(feature = "cli")]
 pub(crate) fn read_stream(from: impl std::io::Read) -> Option<Snapshot> {
     read_valid(&mut serde_json::Deserializer::from_reader(from))
 }
