@@ -307,6 +307,7 @@ mod tests {
             (only(Unix, "80"), [false, false, false, true]),
             (only(UdpLite, "80"), [false, false, true, false]),
             (only(Tcp, "udplite/53"), [true, false, true, false]),
+            (only(Udp, "tcp/80"), [false, true, false, false]),
             (only(Tcp, "/run/x"), [true, false, false, true]),
             (Selection { protocols: vec![Tcp], ..all }, [true, false, false, false]),
         ] {
@@ -383,7 +384,12 @@ mod tests {
         let mut connection = socket(Protocol::Tcp, "127.0.0.1", State::Established);
         connection.peer = Some("127.0.0.1:5".parse().unwrap());
         let all = Selection { all: true, ..of_targets("127.0.0.1:80") };
-        assert_eq!(selected(&all, &[listen("127.0.0.1"), connection]).len(), 2);
+        assert_eq!(selected(&all, &[listen("127.0.0.1"), connection.clone()]).len(), 2);
+        assert_eq!(
+            selected(&all, &[listen("0.0.0.0"), connection]).len(),
+            2,
+            "the listener that accepted it"
+        );
     }
 
     #[test]

@@ -314,6 +314,15 @@ mod tests {
         assert_eq!(keeps(&unseen(UnseenReason::Kernel, held_by(&[])), &CONTEXT), FilterResult::No);
         assert_eq!(keeps(&hidden(below(&[8])), &partly), FilterResult::IfFactMatches);
         assert_eq!(tree.keeps(&hidden(held_by(&[])), &CONTEXT, &|_| false), FilterResult::No);
+        // An unseen holder is one of the processes that were not read.
+        let unread = |processes: &[Process], context| {
+            let may_be = |matches: &dyn Fn(&Process) -> bool| processes.iter().any(matches);
+            tree.keeps(&hidden(held_by(&[])), context, &may_be)
+        };
+        let another = Process { parents: vec![parent(1)], ..process(9) };
+        assert_eq!(unread(std::slice::from_ref(&another), &CONTEXT), FilterResult::No);
+        assert_eq!(unread(&[another, process(5)], &CONTEXT), FilterResult::IfHolderMatches);
+        assert_eq!(unread(&[process(9)], &partly), FilterResult::IfHolderMatches, "its ancestry is unknown");
     }
 
     #[test]

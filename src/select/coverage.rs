@@ -292,6 +292,80 @@ mod tests {
     }
 
     #[test]
+    fn users_trees_folders_and_own_programs() {
+        use crate::model::UserName;
+        let missing = |scope: &Selection, of: &Selection| of.not_within(scope);
+        let plain = Selection::default;
+        let user = |uid| Selection { users: vec![UserName::Uid(uid)], ..plain() };
+        let tree = |pid| Selection { trees: vec![pid], ..plain() };
+        let folder = |path: &str| Selection { directories: vec![path.into()], ..plain() };
+        let developer = Selection { developer: true, ..plain() };
+        let others = [NotCovered::OtherHolders];
+        for (scope, within, outside) in [
+            (user(1), user(1), user(2)),
+            (tree(1), tree(1), tree(2)),
+            (folder("/srv"), folder("/srv/shop"), folder("/home")),
+            (developer.clone(), developer, plain()),
+        ] {
+            assert_eq!(missing(&scope, &within), [], "{within:?}");
+            assert_eq!(missing(&scope, &outside), others, "{outside:?}");
+            assert_eq!(missing(&plain(), &scope), [], "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn families_and_interfaces_of_targets() {
+        // `lsof -i4` and `lsof -i6` ask for a family.
+        let of_family = |family, text: &str| {
+            let of = |target| Target { family: Some(family), ..target };
+            Target::parse_list(text).unwrap().into_iter().map(of).fold(Query::new(), Query::target)
+        };
+        let ipv4 = |text: &str| of_family(Family::Ipv4, text);
+        let ipv6 = |text: &str| of_family(Family::Ipv6, text);
+        for (scope, of_ipv4, of_ipv6) in [
+            (Query::new().ipv4(true), vec![], vec![NotCovered::Family(Family::Ipv6)]),
+            (Query::new().ipv6(true), vec![NotCovered::Family(Family::Ipv4)], vec![]),
+        ] {
+            assert_eq!(missing(&scope, &ipv4("80")), of_ipv4, "{scope:?}");
+            assert_eq!(missing(&scope, &ipv6("80")), of_ipv6, "{scope:?}");
+        }
+        assert_eq!(missing(&ipv4("80"), &ipv6("80")).len(), 1);
+        assert_eq!(missing(&ipv4("1-90"), &targets("80")).len(), 1);
+        assert_eq!(missing(&ipv4("1-90"), &ipv4("80")), []);
+        assert_eq!(missing(&targets("1-90"), &ipv4("80")), []);
+        for (scope, count) in [("127.0.0.1:80", 0), ("127.0.0.2:80", 1), ("127.0.0.1:81", 1)] {
+            assert_eq!(missing(&targets(scope), &targets("tcp/127.0.0.1:80")).len(), count, "{scope}");
+        }
+        for (scope, target, count) in [
+            ("[fe80::1%eth0]:80", "tcp/[fe80::1%eth0]:80", 0),
+            ("[fe80::1%eth1]:80", "tcp/[fe80::1%eth0]:80", 1),
+            ("[fe80::1]:80", "tcp/[fe80::1%eth0]:80", 0),
+            ("[fe80::1%eth0]:80", "tcp/[fe80::1]:80", 1),
+        ] {
+            assert_eq!(missing(&targets(scope), &targets(target)).len(), count, "{scope} {target}");
+        }
+        assert_eq!(missing(&targets("1-65535"), &targets("65535")), [], "the last port");
+    }
+
+    #[test]
+    fn a_snapshot_with_connections_covers_them() {
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let mut snapshot = crate::render::json::read(&saved).unwrap();
+        snapshot.selections = None;
+        let missing = |snapshot: &Snapshot, query: &Query| query.selection().not_covered(snapshot);
+        let connections = Query::new().connections(true);
+        snapshot.listeners.iter_mut().for_each(|listener| listener.connections = None);
+        assert_eq!(missing(&snapshot, &Query::new()), []);
+        assert_eq!(missing(&snapshot, &connections), [NotCovered::Connections]);
+        snapshot.listeners[0].connections = Some(Vec::new());
+        assert_eq!(missing(&snapshot, &connections), []);
+        assert_eq!(missing(&snapshot, &connections.all(true)), [NotCovered::States]);
+        // The default selection takes a saved one as it is.
+        snapshot.selections = Some(vec![targets("80").selection().clone()]);
+        assert_eq!(missing(&snapshot, &Query::new()), []);
+    }
+
+    #[test]
     fn questions_with_nothing_in_common() {
         let overlap = |one: &Query, other: &Query| one.selection().overlaps(other.selection());
         assert!(!overlap(&targets("1-10"), &targets("20-30")));
@@ -302,5 +376,33 @@ mod tests {
         assert!(overlap(&Query::new(), &targets("80")));
         assert!(Query::new().pid(1).selection().selects_other_holders(Query::new().pid(2).selection()));
         assert!(!Query::new().pid(1).selection().selects_other_holders(Query::new().selection()));
+        // Sockets with a path.
+        assert!(!overlap(&targets("/run/x"), &targets("/run/y")));
+        assert!(overlap(&targets("/run/x"), &targets("/run/x")));
+        assert!(
+            overlap(&targets("unix"), &targets("/run/x")) && overlap(&targets("/run/x"), &targets("unix"))
+        );
+    }
+
+    #[test]
+    fn one_filter_with_nothing_in_common_selects_other_holders() {
+        use crate::model::UserName;
+        let plain = Selection::default;
+        let by = |one: usize, value: u32| {
+            let mut selection = plain();
+            match one {
+                0 => selection.pids = vec![value],
+                1 => selection.users = vec![UserName::Uid(value)],
+                2 => selection.commands = vec![value.to_string().as_str().into()],
+                3 => selection.trees = vec![value],
+                _ => selection.directories = vec![format!("/{value}").as_str().into()],
+            }
+            selection
+        };
+        for filter in 0..5 {
+            assert!(by(filter, 1).selects_other_holders(&by(filter, 2)), "{filter}");
+            assert!(!by(filter, 1).selects_other_holders(&by(filter, 1)), "{filter}");
+            assert!(!by(filter, 1).selects_other_holders(&by((filter + 1) % 5, 2)), "{filter}");
+        }
     }
 }

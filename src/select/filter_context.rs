@@ -46,3 +46,46 @@ fn hides_processes(gaps: &[Gap]) -> bool {
 fn first_by_default(is_macos: bool) -> u32 {
     if is_macos { FIRST_OF_MACOS } else { FIRST_ELSEWHERE }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GapDetail, GapKind};
+
+    fn gap(reason: GapReason) -> Gap {
+        Gap::new(GapKind::Holders, reason, 1, GapDetail::UnknownFacts, None)
+    }
+
+    /// People have uids of 500 and more on macOS, of 1000 and more elsewhere.
+    #[test]
+    fn people_by_their_system() {
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let saved = crate::render::json::read(&saved).unwrap();
+        let of = |os| {
+            let context = FilterContext::from_saved(&Snapshot { os, ..saved.clone() });
+            (context.first_person, context.is_macos)
+        };
+        assert_eq!((of(System::Macos), of(System::Linux)), ((500, true), (1000, false)));
+        let here = FilterContext::read(&Selection::default(), &[]);
+        let is_macos = std::env::consts::OS == "macos";
+        assert_eq!((here.is_macos, here.first_person), (is_macos, if is_macos { 500 } else { 1000 }));
+    }
+
+    #[test]
+    fn ancestries_are_whole_if_they_were_read_and_none_is_hidden() {
+        let read = |gaps: &[Gap]| FilterContext::read(&Selection::default(), gaps).whole_ancestries;
+        assert!(read(&[]) && read(&[gap(GapReason::Unseen)]));
+        assert!(!read(&[gap(GapReason::Unseen), gap(GapReason::HiddenProc)]));
+        let saved = std::fs::read("tests/replay/workstation.json").unwrap();
+        let saved = crate::render::json::read(&saved).unwrap();
+        let of = |selections, reason| {
+            let snapshot = Snapshot { selections, gaps: vec![gap(reason)], ..saved.clone() };
+            FilterContext::from_saved(&snapshot).whole_ancestries
+        };
+        let tree = || Some(vec![Selection { trees: vec![1], ..Selection::default() }]);
+        assert!(of(tree(), GapReason::Unseen));
+        assert!(!of(tree(), GapReason::HiddenProc), "ancestors may be hidden");
+        assert!(!of(Some(vec![Selection::default()]), GapReason::Unseen), "ancestors were not read");
+        assert!(!of(None, GapReason::Unseen));
+    }
+}

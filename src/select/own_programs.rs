@@ -196,6 +196,8 @@ mod tests {
             (windows(r"C:\Windows\System32\svchost.exe"), CONTEXT, Some(false)),
             (windows(r"c:\windows\system32\lsass.exe"), CONTEXT, Some(false)),
             (windows(r"C:\Program Files\nodejs\node.exe"), CONTEXT, Some(true)),
+            (Process { user: None, ..windows(r"C:\Windows\System32\lsass.exe") }, CONTEXT, Some(false)),
+            (Process { executable: None, ..windows("") }, CONTEXT, Some(true)),
             (Process { uid: None, executable: None, ..process(0, "", &[]) }, CONTEXT, None),
         ] {
             assert_eq!(is_own(&process, &context), own, "{:?}", process.executable);
