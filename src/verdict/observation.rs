@@ -8,7 +8,7 @@ use super::{Hindrance, Localhost, SharedBy, SharedListeners};
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindTarget};
 use crate::management::EngineUser;
 use crate::model::compact::CompactSort as _;
-use crate::model::{Connection, Gap, Listener, ProbeOutcome, Protocol, Socket, State, System, Target};
+use crate::model::{Connection, Gap, Listener, ProbeOutcome, Socket, State, System, Target};
 use crate::os::{HttpSysUrls, Limits, LocalAddress, Policies, TcpTimer};
 use crate::port_sharing::{PreferenceRule, Recipients, ShareOption, answering};
 
@@ -134,10 +134,9 @@ impl Observation {
         localhost
     }
 
-    /// Returns the option by which the sockets of the port share it, as far as it was tested.
+    /// Returns the option by which the UDP sockets of the port share it, as far as it was tested.
     pub(super) fn sharing(&self) -> Option<ShareOption> {
         match self.join_options {
-            _ if self.target.protocol == Protocol::Tcp => Some(ShareOption::ReusePort),
             Some(
                 JoinOptions { reuse_port: Some(true), .. } | JoinOptions { reuse_address: Some(false), .. },
             ) => Some(ShareOption::ReusePort),

@@ -11,8 +11,11 @@ use crate::model::{Endpoint, Note, ProbeOutcome, Protocol, State, System, Text};
 use crate::os::{ExcludedRange, Limits, LocalAddress, Usability};
 
 mod advice;
+mod ending;
 mod facts;
 mod hindrances;
+mod reasons;
+mod windows;
 
 #[test]
 fn each_kind_has_its_evidence() {

@@ -245,7 +245,7 @@ fn answers_elsewhere_count_only_if_the_port_is_forwarded() {
 
 #[test]
 fn the_nearest_addresses_have_the_longest_common_prefix() {
-    let local = |address: &str| LocalAddress {
+    let local_of = |address: &str| LocalAddress {
         address: address.parse().unwrap(),
         interface: "e".into(),
         usability: Usability::Usable,
@@ -267,12 +267,15 @@ fn the_nearest_addresses_have_the_longest_common_prefix() {
         })
     };
     let addresses = ["127.0.0.1", "fd00::1", "fd00:1::9", "::1", "2001:db8::1", "fd00:1:0:8000::1"];
-    let local: Vec<LocalAddress> = addresses.map(local).to_vec();
+    let local: Vec<LocalAddress> = addresses.map(local_of).to_vec();
     let (family, found) = nearest("fd00:1::1", local.clone()).unwrap();
     assert_eq!(family, crate::model::Family::Ipv6);
     assert_eq!(found, ["fd00:1::9", "fd00:1:0:8000::1", "fd00::1"]);
     let (family, found) = nearest("127.0.0.9", local).unwrap();
     assert_eq!((family, found), (crate::model::Family::Ipv4, vec!["127.0.0.1".to_owned()]));
+    let addresses = ["10.0.0.1", "172.16.0.1", "192.168.0.1", "192.168.9.1"];
+    let (_, found) = nearest("192.168.0.7", addresses.map(local_of).to_vec()).unwrap();
+    assert_eq!(found, ["192.168.0.1", "192.168.9.1", "172.16.0.1"]);
 }
 
 fn connection(local: &str, peer: &str, state: State) -> Listener {
@@ -327,6 +330,12 @@ fn connections_that_no_process_holds() {
         orphan("10.0.0.2:445", State::FinWait2, Some((TcpTimer::Retransmission, 70))),
     ];
     assert_eq!(left(several), Some((false, Some(9), false)));
+    // The retransmission of another connection does not end a probe.
+    let probed = vec![
+        orphan(peer, State::FinWait1, Some((TcpTimer::Probe, 4))),
+        orphan("10.0.0.2:444", State::FinWait1, Some((TcpTimer::Retransmission, 9))),
+    ];
+    assert_eq!(left(probed), Some((true, Some(4), false)));
     for (state, follows) in
         [(State::FinWait1, true), (State::FinWait2, true), (State::Closing, true), (State::LastAck, false)]
     {
@@ -496,7 +505,12 @@ fn who_may_join_a_udp_port() {
     assert_eq!(facts(IN_USE, std::slice::from_ref(&named), options(None, Some(false))), port(Some(&named)));
     assert_eq!(facts(IN_USE, &[user(None)], options(None, Some(false))), port(None));
     assert_eq!(facts(IN_USE, std::slice::from_ref(&one), None), []);
-    assert_eq!(facts(None, &[one], options(Some(true), Some(true))), [], "the bind succeeds");
+    assert_eq!(facts(None, std::slice::from_ref(&one), options(Some(true), Some(true))), [], "it is free");
+    let shared = on_udp(observation(None, IN_USE, vec![one.clone()]));
+    let shared = judge(Observation { join_options: options(Some(true), Some(true)), ..shared });
+    assert_eq!((shared.kind, shared.can_bind), (VerdictKind::Listening, Some(true)));
+    assert!(!shared.facts.iter().any(|fact| matches!(fact, Fact::UdpMayJoin { .. })));
+    assert_eq!(facts(DENIED, &[one], options(Some(true), Some(true))), [], "a privilege is missing");
 }
 
 #[test]
@@ -522,6 +536,27 @@ fn listeners_that_share_localhost() {
     let chosen = |in_order: &[u64]| localhost(&sockets, in_order).localhost.ipv4.map(|one| one.socket.inode);
     assert_eq!(chosen(&[7, 8]), Some(Some(7)));
     assert_eq!(chosen(&[8, 7]), Some(Some(8)));
+    // Datagrams go to the socket that was bound last. The kernel lists it first.
+    let bound = |address: &str, inode| {
+        let mut bound = with_inode(socket(address, Some(true), State::Bound), inode);
+        bound.socket.protocol = Protocol::Udp;
+        bound
+    };
+    for address in ["0.0.0.0", "::"] {
+        let observed = on_udp(observation(IN_USE, IN_USE, vec![bound(address, 7), bound(address, 8)]));
+        let join_options = Some(JoinOptions { reuse_address: Some(true), reuse_port: Some(false) });
+        let facts = judge(Observation { join_options, in_order: vec![8, 7], ..observed }).facts;
+        let answer = |preference| LocalhostAnswer::One {
+            listener: Box::new(bound(address, 8)),
+            preference: Some(preference),
+        };
+        let ipv6 = match address {
+            "::" => answer(Preference::ListedFirst),
+            _ => LocalhostAnswer::Nobody,
+        };
+        let fact = Fact::Localhost { ipv4: answer(Preference::BoundLast), ipv6 };
+        assert!(facts.contains(&fact), "{facts:?}");
+    }
     let unclear = localhost(&sockets, &[7]).localhost;
     assert_eq!((unclear.ipv4, unclear.ipv4_shared.unwrap().by), (None, SharedBy::Unknown));
     let alone = localhost(&sockets[..1], &[7]);
