@@ -174,9 +174,10 @@ mod tests {
 
     #[test]
     fn children_of_the_next_process_with_that_pid_inherited_nothing() {
-        let processes = list(&[(50, 1, "next.exe"), (60, 50, "old.exe"), (61, 50, "new.exe")]);
+        let processes =
+            list(&[(50, 1, "next.exe"), (60, 50, "old.exe"), (61, 50, "new.exe"), (62, 50, "at once.exe")]);
         let life = |pid| match pid {
-            50 => Lifetime::Since(300 * SECOND),
+            50 | 62 => Lifetime::Since(300 * SECOND),
             60 => Lifetime::Since(200 * SECOND),
             _ => Lifetime::Since(400 * SECOND),
         };

@@ -89,6 +89,11 @@ fn other_structures_may_have_a_member_of_that_name() {
     }
     let wanted = Wanted { members: &[("inode", "mode")], ..WANTED };
     assert_eq!(layout(&writer.finish(), &wanted), Ok(Layout { function: 5, offsets: vec![4] }));
+    let mut union = Writer::new();
+    union.structure(UNION, "inode", &[("mode", 1, 32)]);
+    let look = union.name("look");
+    union.add(&[look, FUNC << 24, 6]);
+    assert_eq!(layout(&union.finish(), &wanted), Err(BtfError::Absent), "a union is no structure");
 }
 
 #[test]

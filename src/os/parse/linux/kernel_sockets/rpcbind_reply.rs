@@ -109,6 +109,7 @@ mod tests {
             (100_021, "tcp", "0.0.0.0.8.2", "1000"),
             (100_021, "tcp", "0.0.0.0.256.1", "superuser"),
             (100_021, "udp6", "::.3.255", "superuser"),
+            (100_021, "tcp", "0.0.0.0.4.0", "superuser"),
         ]);
         let parsed: Vec<_> = lock_manager(&listed)
             .into_iter()
@@ -119,7 +120,8 @@ mod tests {
             [
                 (Protocol::Udp, Some(40771), Some(Family::Ipv4)),
                 (Protocol::Tcp, Some(44719), Some(Family::Ipv6)),
-                (Protocol::Udp, Some(1023), Some(Family::Ipv6))
+                (Protocol::Udp, Some(1023), Some(Family::Ipv6)),
+                (Protocol::Tcp, Some(1024), Some(Family::Ipv4))
             ]
         );
         let mut refused = listed;

@@ -55,10 +55,12 @@ fn ranges_of_ports() {
         assert_eq!(range(true, from, to), (!is_inside).then_some(true), "not {from}-{to}");
     }
     let of = |field| {
-        let expression = Expression::Range { register: FIRST, inverted: false, from: vec![0], to: vec![9] };
-        applies(vec![load(field), expression])
+        vec![load(field), Expression::Range { register: FIRST, inverted: false, from: vec![0], to: vec![9] }]
     };
-    assert_eq!(of(Field::Other), Some(false));
+    assert_eq!(applies(of(Field::Other)), Some(false));
+    // `ip daddr 192.0.2.1-192.0.2.9`
+    let addresses = chains(vec![("in", vec![of(Field::Network { offset: 16, length: 4 }), redirect(1)])]);
+    assert_eq!(followed(&addresses, 80), ["Unevaluated(1)"]);
 }
 
 #[test]
@@ -175,6 +177,10 @@ fn lists_of_ports_of_iptables() {
     assert_eq!(multiport(1, &[70, 90, 443], &[1, 0, 0], 0), Some(true), "70:90,443");
     assert_eq!(multiport(1, &[70, 79, 80], &[1, 0, 0], 0), Some(true), "70:79,80");
     assert_eq!(multiport(1, &[81, 90, 22], &[1, 0, 0], 0), None);
+    let mut info = vec![1, 1];
+    info.extend([22_u16, 80].iter().flat_map(|port| port.to_ne_bytes()));
+    info.resize(48, 0);
+    assert_eq!(match_of("multiport", info), None, "there is one port in the list");
 }
 
 /// struct xt_addrtype_info_v1 of linux/netfilter/xt_addrtype.h: source, destination, flags.
@@ -227,6 +233,8 @@ fn destinations_of_iptables() {
     assert_eq!(followed_to("REDIRECT", 0, older(2, 3000)), all(":3000"));
     assert!(followed_to("REDIRECT", 0, older(2, 80)).is_empty(), "the same port of this machine");
     assert_eq!(followed_to("NETMAP", 0, older(1, 0)), all(""));
+    assert_eq!(followed_to("DNAT", 2, newer(2, 8080)), all(":8080"), "without an address");
+    assert_eq!(followed_to("REDIRECT", 0, older(2, 80)[..16].to_vec()), all(""), "the port is cut off");
 }
 
 fn looked_up(set: &[Element], lookup: Vec<Expression>) -> Vec<String> {
@@ -276,6 +284,63 @@ fn sets_of_addresses_and_concatenations() {
         ["192.0.2.1,192.0.2.2,127.0.0.1?"]
     );
     assert_eq!(looked_up(&[key(&[1])], vec![load(Field::AddressKind), lookup(false)]), ["Unevaluated(1)"]);
+    // A mark after a mask.
+    let mask = Expression::Mask { from: FIRST, to: FIRST, mask: vec![255], xor: vec![0] };
+    assert_eq!(
+        looked_up(&[key(&[1])], vec![load(Field::Other), mask, lookup(false)]),
+        ["192.0.2.1,192.0.2.2,127.0.0.1?"]
+    );
+    // `iifname . tcp dport`: a name in 16 bytes, then the port.
+    let port = Expression::Load { register: FIRST + 4, field: Field::Port };
+    let mut named = key(b"eth0");
+    named.key.resize(16, 0);
+    named.key.extend([0, 80, 0, 0]);
+    assert_eq!(looked_up(&[named], vec![load(Field::Other), port, lookup(false)]), ["Unevaluated(1)"]);
+}
+
+/// Destination addresses are at 16 in the header of IPv4, and at 24 in that of IPv6. In a table for one family, the same
+/// place in the other header is something else.
+#[test]
+fn sets_of_addresses_of_each_family() {
+    let in_set = |family, offset, length, address: &[u8]| {
+        let conditions = vec![load(Field::Network { offset, length }), lookup(false)];
+        let chains = moved(chains(vec![("out", vec![conditions, redirect(3000)])]), family);
+        let (addresses, mut found) = (addresses(), ForwardingRules::default());
+        let connection = Connection { protocol: Protocol::Tcp, port: 80, addresses: &addresses };
+        let set = vec![key(address)];
+        evaluate(&chains, connection, &|_, _, _| Some(set.clone()), &mut found);
+        assert_eq!(found.rules.len() + found.unread.len(), 1, "{family} {offset}");
+        found.rules.first().map(|rule| rule.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let loopback = [&[0; 15][..], &[1]].concat();
+    for family in [1, 2] {
+        assert_eq!(in_set(family, 16, 4, &[192, 0, 2, 2]), Some(vec!["192.0.2.2".to_owned()]));
+    }
+    for family in [1, 10] {
+        assert_eq!(in_set(family, 24, 16, &loopback), Some(vec!["::1".to_owned()]));
+    }
+    assert_eq!(in_set(10, 16, 4, &[192, 0, 2, 2]), None);
+    assert_eq!(in_set(2, 24, 16, &loopback), None);
+}
+
+/// `dnat to ip daddr map { 192.0.2.1 : 10.0.0.1, 192.0.2.2 : 10.0.0.2 }`
+#[test]
+fn maps_by_address() {
+    let element = |last: u8, to: u8| Element { value: Some(vec![10, 0, 0, to]), ..key(&[192, 0, 2, last]) };
+    let destination = |set: Vec<Element>| {
+        let lookup =
+            Expression::Lookup { register: FIRST, inverted: false, set: b"m".to_vec(), to: Some(SECOND) };
+        let to = Expression::Destination { address: Some(SECOND), port: None };
+        let load = load(Field::Network { offset: 16, length: 4 });
+        let rules = chains(vec![("in", vec![vec![load, lookup, to]])]);
+        let (addresses, mut found) = (addresses(), ForwardingRules::default());
+        let connection = Connection { protocol: Protocol::Tcp, port: 80, addresses: &addresses };
+        evaluate(&rules, connection, &|_, _, _| Some(set.clone()), &mut found);
+        found.rules.iter().map(|rule| (rule.addresses.len(), rule.to)).collect::<Vec<_>>()
+    };
+    let to = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
+    assert_eq!(destination(vec![element(1, 1)]), [(1, to(1))]);
+    assert_eq!(destination(vec![element(1, 1), element(2, 2)]), [(2, None)], "it depends on the address");
 }
 
 #[test]
@@ -351,6 +416,45 @@ fn calls_of_chains() {
     assert_eq!(followed(&rules, 80), ["192.0.2.2 -> :9"]);
 }
 
+/// The kernel allows 16 calls within one another (NFT_JUMP_STACK_SIZE).
+#[test]
+fn nested_calls_end() {
+    let nested = |calls: usize, verdict: fn(Vec<u8>) -> Verdict| {
+        let names: Vec<String> = (1..=calls).map(|call| format!("c{call}")).collect();
+        let from = std::iter::once("in").chain(names.iter().map(String::as_str));
+        let mut rules: Vec<(&str, Vec<Vec<Expression>>)> = from
+            .zip(&names)
+            .map(|(from, to)| (from, vec![vec![Expression::Verdict(verdict(to.as_bytes().to_vec()))]]))
+            .collect();
+        rules.push((names.last().unwrap(), vec![redirect(9)]));
+        followed(&chains(rules), 80)
+    };
+    for verdict in [Verdict::Jump, Verdict::Goto] {
+        assert_eq!(nested(16, verdict), ["192.0.2.1,192.0.2.2 -> :9"]);
+        assert!(nested(17, verdict).is_empty());
+        let circle = verdict(b"x".to_vec());
+        let circle = chains(vec![
+            ("in", vec![vec![Expression::Verdict(circle.clone())]]),
+            ("x", vec![vec![Expression::Verdict(circle)]]),
+        ]);
+        assert!(followed(&circle, 80).is_empty());
+    }
+}
+
+/// Chains that call one another many times are followed for a limited number of rules.
+#[test]
+fn repeated_calls_end() {
+    let jump = || vec![Expression::Verdict(Verdict::Jump(b"x".to_vec()))];
+    let rules = chains(vec![
+        ("in", vec![jump()]),
+        ("x", vec![jump()]),
+        ("x", vec![jump()]),
+        ("x", vec![jump()]),
+        ("x", vec![jump()]),
+    ]);
+    assert_eq!(followed(&rules, 80), ["Unevaluated(1)"]);
+}
+
 #[test]
 fn rules_that_are_counted_because_they_lead_on() {
     let unread = || {
@@ -384,6 +488,12 @@ fn a_destination_on_this_machine() {
     assert!(to([192, 0, 2, 2], 80).is_empty());
     assert_eq!(to([192, 0, 2, 2], 81), ["192.0.2.1,192.0.2.2 -> 192.0.2.2:81"]);
     assert_eq!(to([10, 0, 0, 1], 80), ["192.0.2.1,192.0.2.2 -> 10.0.0.1:80"]);
+    let ipv6 = vec![
+        Expression::Immediate { register: FIRST, value: [&[0xfd][..], &[0; 14], &[1]].concat() },
+        Expression::Destination { address: Some(FIRST), port: None },
+    ];
+    let rules = moved(chains(vec![("out", vec![ipv6])]), 10);
+    assert_eq!(followed(&rules, 80), ["::1 -> fd00::1"]);
     let unknown = vec![Expression::Destination { address: Some(FIRST), port: None }];
     assert_eq!(followed(&chains(vec![("in", vec![unknown])]), 80), ["192.0.2.1,192.0.2.2 -> "]);
 }
