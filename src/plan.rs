@@ -52,11 +52,13 @@ pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
             entry.2.push(listener.socket.clone());
         }
     }
-    let held_by_unit =
-        facts.sockets.iter().find_map(|listener| Some((listener, held_by_unseen_unit(listener)?)));
-    if let Some((listener, unit)) =
-        held_by_unit.filter(|(listener, _)| request.via != Via::Service || listener.holders.is_empty())
-    {
+    // With --via service, the unit of a visible holder is stopped.
+    let held_by_unit = facts
+        .sockets
+        .iter()
+        .filter(|listener| request.via != Via::Service || listener.holders.is_empty())
+        .find_map(|listener| Some((listener, held_by_unseen_unit(listener)?)));
+    if let Some((listener, unit)) = held_by_unit {
         let manager = listener.holders.first().and_then(|holder| {
             management::managers(listener, holder, None, None)
                 .into_iter()
@@ -73,13 +75,6 @@ pub(crate) fn plan(facts: PlanInputs<'_>, request: PlanRequest) -> Plan {
     }
     for (holder, listener, sockets) in held.into_values() {
         plan.add_holder(holder, listener, sockets, &facts, request);
-    }
-    if request.via != Via::Signal
-        && !facts.sockets.is_empty()
-        && plan.steps.is_empty()
-        && plan.refusals.is_empty()
-    {
-        plan.refusals.push(PlanRefusal::NoManager { process: None, via: request.via });
     }
     if request.tree {
         plan.add_tree(&facts, request.signal);
@@ -191,7 +186,7 @@ impl Plan {
             }),
             _ => self
                 .refusals
-                .push(PlanRefusal::NoManager { process: Some(Process::clone(process)), via: request.via }),
+                .push(PlanRefusal::NoManager { process: Process::clone(process), via: request.via }),
         }
     }
 

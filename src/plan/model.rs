@@ -225,7 +225,7 @@ pub(crate) enum PlanRefusal {
     /// A service manager keeps the socket in the descriptor store of a unit.
     Stored(Socket, Box<DescriptorStore>),
     /// No manager of the requested kind manages the process.
-    NoManager { process: Option<Process>, via: Via },
+    NoManager { process: Process, via: Via },
     /// A manager of another kind would restart the process.
     OtherManager { process: Process, via: Via, manager: Manager, command: Option<Vec<Text>> },
     /// The process's cgroup is frozen, and its manager does not stop it before it is thawed.

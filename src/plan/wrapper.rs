@@ -212,7 +212,8 @@ fn runs_a_script(arguments: &[Text]) -> bool {
                     arguments.next();
                 }
             }
-            [sign @ (b'-' | b'+'), letters @ ..] if !letters.is_empty() => {
+            // `+` alone is an option without letters, to bash 5.2 and dash 0.5.12.
+            [sign @ (b'-' | b'+'), letters @ ..] => {
                 if *sign == b'-' {
                     has_command |= letters.contains(&b'c');
                     // With `-s` the shell reads standard input, and the following words are its arguments.
@@ -319,6 +320,7 @@ mod tests {
             ("bash", &["bash", "-O", "extglob", "serve.sh"]),
             ("bash", &["bash", "--rcfile", "x", "serve.sh"]),
             ("bash", &["bash", "+e", "serve.sh"]),
+            ("bash", &["bash", "+", "serve.sh"]),
             ("busybox", &["busybox", "/bin/ash", "serve.sh"]),
             ("pwsh", &["pwsh", "-NoProfile", "serve.ps1"]),
             ("pwsh.exe", &["pwsh.exe", "-c", "vite"]),
@@ -356,6 +358,7 @@ mod tests {
             ("bash", &["bash", "--rcfile", "serve.sh"]),
             ("bash", &["bash", "--norc"]),
             ("bash", &["bash", "+i"]),
+            ("bash", &["bash", "+"]),
             ("npm", &["npm run", "dev"]),
             ("dotnet", &["dotnet", "server.dll", "run"]),
             ("dotnet", &["dotnet"]),

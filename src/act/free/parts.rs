@@ -217,7 +217,7 @@ impl From<&PlanRefusal> for FreeRefusal {
             PlanRefusal::Unseen(_) => (Why::Unseen, None, None),
             PlanRefusal::HeldByUnit { command, .. } => (Why::ServiceManager, None, command.as_ref()),
             PlanRefusal::Stored(..) => (Why::ServiceManager, None, None),
-            PlanRefusal::NoManager { process, .. } => (Why::NoManager, process.as_ref(), None),
+            PlanRefusal::NoManager { process, .. } => (Why::NoManager, Some(process), None),
             PlanRefusal::OtherManager { process, command, .. } => {
                 (Why::OtherManager, Some(process), command.as_ref())
             }

@@ -19,7 +19,7 @@ fn each_manager_has_its_own_command() {
     assert_eq!(via(&unit, Via::Service), ["systemctl stop -- web.service"]);
     for other in [Via::Container, Via::Supervisor] {
         let plan = unit.plan(other, false);
-        assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoManager { process: Some(_), .. }]));
+        assert!(matches!(plan.refusals.as_slice(), [PlanRefusal::NoManager { .. }]));
     }
 
     // systemd restarts the supervisor, but not the supervisor's programs.

@@ -93,6 +93,7 @@ proptest! {
         for via in [Via::Container, Via::Service, Via::Supervisor] {
             let plan = facts.plan(via, false);
             prop_assert!(plan.steps.iter().all(|step| !matches!(step.action, Action::Signal(_))), "no signal is sent");
+            prop_assert!(!plan.steps.is_empty() || !plan.refusals.is_empty(), "a socket has a step or a refusal");
         }
     }
 }

@@ -194,6 +194,10 @@ fn a_port_without_sockets_needs_no_manager() {
     let held = |plan: &Plan| plan.refusals.iter().any(|it| matches!(it, PlanRefusal::HeldByUnit { .. }));
     assert!(!held(&facts.plan(Via::Service, false)));
     assert!(held(&facts.plan(Via::Container, false)));
-    facts.sockets[0].holders.clear();
+    let mut unheld = facts.sockets[0].clone();
+    unheld.holders.clear();
+    facts.sockets.push(unheld);
+    assert!(held(&facts.plan(Via::Service, false)), "of the second socket no holder is visible");
+    facts.sockets.remove(0);
     assert!(held(&facts.plan(Via::Service, false)));
 }

@@ -73,7 +73,7 @@ pub(crate) fn refusal(refusal: &PlanRefusal, target: &BindTarget) -> String {
             )
         }
         PlanRefusal::NoManager { process, via } => {
-            let who = process.as_ref().map_or_else(|| "what holds it".to_owned(), phrases::process);
+            let who = phrases::process(process);
             format!("{who} belongs to no {}; leave --via {} out", via_noun(*via), via_word(*via))
         }
         PlanRefusal::OtherManager { process, via, manager, command } => {
