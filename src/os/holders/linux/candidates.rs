@@ -6,10 +6,11 @@
 pub(in crate::os) mod expected_program;
 pub(in crate::os) mod other_listeners;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 
-use crate::model::compact::CompactSort as _;
+use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Candidate, Evidence, Text};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
@@ -69,25 +70,34 @@ impl UnreadableProcess {
     }
 }
 
-/// All processes that may hold a socket.
-pub(in crate::os) struct CandidatePool<'a> {
-    /// Ascending by their pids.
-    processes: Vec<&'a UnreadableProcess>,
+/// All processes that may hold the sockets of one cgroup and user. Such sockets are often thousands, and most of them have
+/// the same candidates.
+pub(in crate::os) struct CandidatePool {
+    /// Places among the unreadable processes, ascending, as their pids are.
+    places: Vec<usize>,
     /// Why they were chosen; `None` if they are simply all unreadable processes.
     chosen_by: Option<Evidence>,
+    /// The last part of the cgroup's path.
+    unit: Option<Vec<u8>>,
+    /// Every number in a command line of these processes that can be a port.
+    numbers: OnceCell<BTreeSet<u16>>,
+    /// The candidates for sockets that were asked about, by what distinguishes them.
+    known: RefCell<BTreeMap<ExpectedProgram, Vec<Candidate>>>,
 }
 
-impl CandidatePool<'_> {
-    pub(in crate::os) fn is_empty(&self) -> bool {
-        self.processes.is_empty()
+impl CandidatePool {
+    fn new(places: Vec<usize>, chosen_by: Option<Evidence>, unit: Option<&[u8]>) -> CandidatePool {
+        CandidatePool {
+            places,
+            chosen_by,
+            unit: unit.map(<[u8]>::to_vec),
+            numbers: OnceCell::new(),
+            known: RefCell::default(),
+        }
     }
 
-    /// Returns whether the parent of a process has the same name and is among them: the process is a server's worker then,
-    /// which holds the same sockets.
-    fn has_master_of(&self, worker: &UnreadableProcess) -> bool {
-        let parent = self.processes.binary_search_by_key(&worker.parent, |refused| refused.pid);
-        let parent = parent.ok().and_then(|at| self.processes.get(at));
-        parent.is_some_and(|parent| parent.comm == worker.comm)
+    pub(in crate::os) fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 }
 
@@ -103,38 +113,70 @@ pub(in crate::os) struct CandidateRanking<'a> {
 }
 
 impl<'a> CandidateRanking<'a> {
-    /// Returns the processes that may hold the socket: those of its cgroup, else those of the user who opened it, unless that
-    /// is root.
-    pub(in crate::os) fn pool(&self, row: &Row, members: &[u32]) -> CandidatePool<'a> {
-        let in_cgroup = self.refused.iter().filter(|refused| members.binary_search(&refused.pid).is_ok());
-        let in_cgroup: Vec<&UnreadableProcess> = in_cgroup.collect();
+    /// Returns the processes that may hold a socket: those of its cgroup, else those of the user who opened it, unless that
+    /// is root. `unit` is the last part of the cgroup's path.
+    pub(in crate::os) fn pool(
+        &self,
+        uid: Option<u32>,
+        members: &[u32],
+        unit: Option<&[u8]>,
+    ) -> CandidatePool {
+        let places = |is_wanted: &dyn Fn(&UnreadableProcess) -> bool| {
+            let refused = self.refused.iter().enumerate();
+            refused.filter(|(_, refused)| is_wanted(refused)).map(|(at, _)| at).collect::<Vec<usize>>()
+        };
+        let in_cgroup = places(&|refused| members.binary_search(&refused.pid).is_ok());
         if !in_cgroup.is_empty() {
-            return CandidatePool { processes: in_cgroup, chosen_by: Some(Evidence::Cgroup) };
+            return CandidatePool::new(in_cgroup, Some(Evidence::Cgroup), unit);
         }
-        match row.socket.uid {
+        match uid {
             Some(uid) if uid != 0 => {
-                let is_users =
-                    |refused: &&UnreadableProcess| refused.facts(self.overflow).uids.contains(&uid);
-                let processes = self.refused.iter().filter(is_users).collect();
-                CandidatePool { processes, chosen_by: Some(Evidence::User) }
+                let of_user = places(&|refused| refused.facts(self.overflow).uids.contains(&uid));
+                CandidatePool::new(of_user, Some(Evidence::User), unit)
             }
             // Root may become any user; or the user is unknown here.
-            _ => CandidatePool { processes: self.refused.iter().collect(), chosen_by: None },
+            _ => CandidatePool::new((0..self.refused.len()).collect(), None, unit),
         }
     }
 
+    fn processes(&self, pool: &CandidatePool) -> impl Iterator<Item = &'a UnreadableProcess> {
+        pool.places.iter().filter_map(|at| self.refused.get(*at))
+    }
+
+    /// Returns whether the parent of a process has the same name and is in the pool: the process is a server's worker then,
+    /// which holds the same sockets.
+    fn has_master_in(&self, pool: &CandidatePool, worker: &UnreadableProcess) -> bool {
+        let process = |at: usize| self.refused.get(at);
+        let parent =
+            pool.places.binary_search_by_key(&Some(worker.parent), |at| process(*at).map(|one| one.pid));
+        let parent = parent.ok().and_then(|at| process(*pool.places.get(at)?));
+        parent.is_some_and(|parent| parent.comm == worker.comm)
+    }
+
     /// Returns a few of a pool, the likeliest first; none if nothing distinguishes one of many.
-    pub(in crate::os) fn candidates(
-        &self,
-        row: &Row,
-        pool: &CandidatePool<'a>,
-        unit: Option<&[u8]>,
-    ) -> Vec<Candidate> {
-        let expected = ExpectedProgram::new(row, unit, self.program_words);
+    pub(in crate::os) fn candidates(&self, row: &Row, pool: &CandidatePool) -> Vec<Candidate> {
+        let numbers = || {
+            let commands = self.processes(pool).flat_map(|refused| &refused.facts(self.overflow).command);
+            commands.flat_map(|argument| expected_program::numbers(argument.as_bytes())).collect_set()
+        };
+        let numbers = pool.numbers.get_or_init(numbers);
+        let expected = ExpectedProgram::new(row, pool.unit.as_deref(), self.program_words, numbers);
+        let mut known = pool.known.borrow_mut();
+        match known.get(&expected) {
+            Some(candidates) => candidates.clone(),
+            None => {
+                let candidates = self.ranked(&expected, pool);
+                known.insert(expected, candidates.clone());
+                candidates
+            }
+        }
+    }
+
+    fn ranked(&self, expected: &ExpectedProgram, pool: &CandidatePool) -> Vec<Candidate> {
         let with_evidence =
-            |refused: &&'a UnreadableProcess| (expected.evidence(refused, self.overflow), *refused);
+            |refused: &'a UnreadableProcess| (expected.evidence(refused, self.overflow), refused);
         let mut processes: Vec<(Option<Evidence>, &UnreadableProcess)> =
-            pool.processes.iter().map(with_evidence).collect();
+            self.processes(pool).map(with_evidence).collect();
         // The pool is in the order of pids.
         processes.compact_sort_by_key(|(evidence, _)| ExpectedProgram::rank(*evidence));
         let named = |(evidence, refused): &(Option<Evidence>, &UnreadableProcess)| {
@@ -144,7 +186,7 @@ impl<'a> CandidateRanking<'a> {
         if processes.len() <= FEW {
             return processes.iter().map(named).collect();
         }
-        processes.retain(|(_, refused)| !pool.has_master_of(refused));
+        processes.retain(|(_, refused)| !self.has_master_in(pool, refused));
         if processes.len() <= FEW || pool.chosen_by == Some(Evidence::Cgroup) {
             return processes.iter().take(FEW).map(named).collect();
         }
@@ -180,8 +222,6 @@ pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidenc
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const WORDS: ProgramWords = ProgramWords(crate::port_info::program_words);
@@ -210,7 +250,7 @@ mod tests {
             program_words: WORDS,
             other_listeners: &other_listeners,
         };
-        let candidates = choice.candidates(row, &choice.pool(row, members), None);
+        let candidates = choice.candidates(row, &choice.pool(row.socket.uid, members, None));
         candidates.iter().map(|candidate| (candidate.pid, candidate.evidence)).collect()
     }
 
@@ -255,9 +295,32 @@ mod tests {
             other_listeners: &other_listeners,
         };
         let row = row(9453, 0);
-        let candidates = choice.candidates(&row, &choice.pool(&row, &[]), None);
+        let candidates = choice.candidates(&row, &choice.pool(row.socket.uid, &[], None));
         assert_eq!(candidates.len(), 1);
         assert_eq!((candidates[0].pid, candidates[0].evidence), (20, Evidence::Listens));
+    }
+
+    /// The second socket of a pool is answered from the first if nothing distinguishes it.
+    #[test]
+    fn sockets_of_one_pool_share_candidates_unless_their_ports_differ_in_evidence() {
+        let mut refused: Vec<UnreadableProcess> = (1..40).map(|pid| process(pid, 0, "x", 0, "x")).collect();
+        refused.push(process(50, 1, "sshd", 0, "sshd"));
+        refused.push(process(60, 1, "app", 0, "app --listen 0.0.0.0:9453 --name x22"));
+        let other_listeners = OnceCell::from(OtherListeners::default());
+        let choice = CandidateRanking {
+            refused: &refused,
+            overflow: None,
+            program_words: WORDS,
+            other_listeners: &other_listeners,
+        };
+        let pool = choice.pool(Some(0), &[], None);
+        let pids = |port| {
+            let candidates = choice.candidates(&row(port, 0), &pool);
+            candidates.iter().map(|candidate| candidate.pid).collect::<Vec<_>>()
+        };
+        assert_eq!((pids(60_001), pids(9453), pids(22), pids(60_002)), (vec![], vec![60], vec![50], vec![]));
+        assert_eq!(pool.known.borrow().len(), 3, "the first and the last socket are alike");
+        assert_eq!((pids(60_001), pids(9453), pids(22)), (vec![], vec![60], vec![50]));
     }
 
     #[test]
@@ -265,8 +328,15 @@ mod tests {
         let process = |pid, parent, name| process(pid, parent, name, 0, name);
         let all =
             [process(1, 0, "init"), process(5, 1, "nginx"), process(6, 5, "nginx"), process(7, 5, "sh")];
-        let pool = CandidatePool { processes: all.iter().collect(), chosen_by: None };
-        let left = all.iter().filter(|refused| !pool.has_master_of(refused));
+        let other_listeners = OnceCell::new();
+        let choice = CandidateRanking {
+            refused: &all,
+            overflow: None,
+            program_words: WORDS,
+            other_listeners: &other_listeners,
+        };
+        let pool = choice.pool(None, &[], None);
+        let left = all.iter().filter(|refused| !choice.has_master_in(&pool, refused));
         assert_eq!(left.map(|refused| refused.pid).collect::<Vec<_>>(), [1, 5, 7]);
     }
 }

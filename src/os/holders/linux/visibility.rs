@@ -3,8 +3,9 @@
 
 mod holder_help;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::candidates::other_listeners::OtherListeners;
 use super::candidates::{CandidatePool, CandidateRanking, UnreadableProcess, candidate};
@@ -28,6 +29,9 @@ use crate::os::process::sys::proc_handle::Directory;
 use crate::os::{ProgramWords, Row, SocketHolder, too_many_files};
 use holder_help::help;
 
+/// By the cgroup in which a socket was created, and its user.
+type PoolsByOrigin = BTreeMap<(Option<u64>, Option<u32>), Rc<CandidatePool>>;
+
 /// What this process may not read, and what explains the sockets without a known descriptor.
 #[derive(Default)]
 pub(in crate::os) struct Visibility {
@@ -41,6 +45,10 @@ pub(in crate::os) struct Visibility {
     pub(in crate::os) namespaced: bool,
     pub(in crate::os) closed: Vec<u64>,
     cgroups: BTreeMap<u64, cgroup::Cgroup>,
+    /// The members of the cgroups that were asked for.
+    members: RefCell<BTreeMap<u64, Rc<[u32]>>>,
+    /// The unreadable processes that may hold a socket, by its cgroup and its user.
+    pools: RefCell<PoolsByOrigin>,
     overflow: Option<OverflowUid>,
     other_listeners: OnceCell<OtherListeners>,
     /// Processes for which descriptors wait in messages.
@@ -66,6 +74,7 @@ impl Visibility {
         walk.refused.sort_unstable();
         walk.refused.dedup();
         self.refused = walk.refused.iter().filter_map(named).collect();
+        *self.pools.get_mut() = BTreeMap::new();
         self.failed = walk.failed.len();
         self.files_limit = walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into()));
         self.hidden = procfs::hides_processes();
@@ -222,9 +231,11 @@ impl Visibility {
         }
     }
 
-    /// Returns the members of a socket's cgroup. The root cgroup identifies no service.
-    fn members_of(&self, row: &Row) -> Option<Vec<u32>> {
-        self.cgroup(row).filter(|found| found.path != b"/").map(cgroup::members)
+    /// Returns the members of a socket's cgroup, which are read once. The root cgroup identifies no service.
+    fn members_of(&self, row: &Row) -> Option<Rc<[u32]>> {
+        let cgroup = self.cgroup(row).filter(|found| found.path != b"/")?;
+        let mut known = self.members.borrow_mut();
+        Some(known.entry(row.cgroup?).or_insert_with(|| cgroup::members(cgroup).into()).clone())
     }
 
     /// Returns the processes for which a socket may wait in a message.
@@ -287,11 +298,11 @@ impl Visibility {
         if self.refused.is_empty() || held.iter().any(is_openers) {
             return None;
         }
-        let (pool, unit) = self.pool(row);
+        let pool = self.pool(row);
         let explained = || Unseen {
             reason: UnseenReason::Permission,
             help: Some(help(socket)),
-            candidates: self.choice().candidates(row, &pool, unit),
+            candidates: self.choice().candidates(row, &pool),
             kernel: Vec::new(),
         };
         (!pool.is_empty()).then(explained)
@@ -306,35 +317,42 @@ impl Visibility {
         }
     }
 
-    /// Returns the unreadable processes that may hold a socket, and the last part of its cgroup's path.
-    fn pool(&self, row: &Row) -> (CandidatePool<'_>, Option<&[u8]>) {
-        // The root cgroup identifies no service.
-        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
-        let members = cgroup.map(cgroup::members).unwrap_or_default();
-        let unit = cgroup.and_then(|found| found.path.rsplit(|byte| *byte == b'/').next());
-        (self.choice().pool(row, &members), unit)
+    /// Returns the unreadable processes that may hold a socket.
+    fn pool(&self, row: &Row) -> Rc<CandidatePool> {
+        let read = || {
+            // The root cgroup identifies no service.
+            let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
+            let unit = cgroup.and_then(|found| found.path.rsplit(|byte| *byte == b'/').next());
+            let members = self.members_of(row).unwrap_or_default();
+            Rc::new(self.choice().pool(row.socket.uid, &members, unit))
+        };
+        let known = self.pools.borrow().get(&(row.cgroup, row.socket.uid)).cloned();
+        known.unwrap_or_else(|| {
+            let pool = read();
+            self.pools.borrow_mut().insert((row.cgroup, row.socket.uid), pool.clone());
+            pool
+        })
     }
 
     /// Returns whether an unreadable process may hold it.
     pub(in crate::os) fn may_be_refused(&self, row: &Row) -> bool {
-        !self.refused.is_empty() && !self.pool(row).0.is_empty()
+        !self.refused.is_empty() && !self.pool(row).is_empty()
     }
 
     /// Returns the likeliest unreadable processes. Empty if nothing distinguishes one among many.
     fn candidates(&self, row: &Row) -> Vec<Candidate> {
-        let (pool, unit) = self.pool(row);
-        self.choice().candidates(row, &pool, unit)
+        self.choice().candidates(row, &self.pool(row))
     }
 
     /// Returns the members of a socket's cgroup if processes are hidden: their pids can be read even then.
     fn members(&self, row: &Row) -> Vec<Candidate> {
-        let cgroup = self.cgroup(row).filter(|found| found.path != b"/");
-        let members = cgroup.map(cgroup::members).unwrap_or_default();
-        let named = |pid: u32| {
+        let members = self.members_of(row).unwrap_or_default();
+        let named = |pid: &u32| {
+            let pid = *pid;
             let directory = Directory::open(pid).ok()?;
             Some(candidate(pid, directory, Evidence::Cgroup))
         };
-        members.into_iter().filter_map(named).collect()
+        members.iter().filter_map(named).collect()
     }
 
     pub(in crate::os) fn gaps(&self, failure: Option<String>, missing: bool) -> Vec<Gap> {

@@ -1,5 +1,7 @@
 //! The program that probably serves a port: by its registered services, its common uses and its unit.
 
+use std::collections::BTreeSet;
+
 use super::UnreadableProcess;
 use crate::model::Evidence;
 use crate::os::linux_api::user_namespace::OverflowUid;
@@ -8,9 +10,10 @@ use crate::os::{ProgramWords, Row};
 /// In many command lines, a number with fewer digits than this is something other than a port.
 const FEWEST_DIGITS: usize = 4;
 
-/// What is known about the program behind a port: its port and its likely names.
+/// What is known about the program behind a port, as far as it distinguishes the processes of a pool.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ExpectedProgram {
-    /// In digits.
+    /// In digits, if a command line of the pool has this number.
     port: Option<String>,
     /// In lower case.
     words: Vec<String>,
@@ -18,12 +21,19 @@ pub(super) struct ExpectedProgram {
 
 impl ExpectedProgram {
     /// Returns the likely names by the port's registered services and common uses, and by the unit that the socket belongs to.
-    pub(super) fn new(row: &Row, unit: Option<&[u8]>, words: ProgramWords) -> ExpectedProgram {
+    /// `numbers` are those in the command lines of the pool.
+    pub(super) fn new(
+        row: &Row,
+        unit: Option<&[u8]>,
+        words: ProgramWords,
+        numbers: &BTreeSet<u16>,
+    ) -> ExpectedProgram {
         let port = row.socket.endpoint.port();
         let mut words = port.map(|port| words.for_port(port, row.socket.protocol)).unwrap_or_default();
         let unit = unit.and_then(|name| std::str::from_utf8(name).ok());
         let unit = unit.and_then(|name| name.strip_suffix(".service")).map(|name| name.split('@').next());
         words.extend(unit.flatten().map(str::to_ascii_lowercase));
+        let port = port.filter(|port| numbers.contains(port));
         ExpectedProgram { port: port.map(|port| port.to_string()), words }
     }
 
@@ -53,6 +63,12 @@ impl ExpectedProgram {
     }
 }
 
+/// Returns the numbers in an argument that can be ports: every port that [`names_port`] finds in it is one of them.
+pub(super) fn numbers(argument: &[u8]) -> impl Iterator<Item = u16> {
+    let runs = argument.split(|byte| !byte.is_ascii_digit());
+    runs.filter_map(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+}
+
 /// Returns whether an argument names a port: `8080`, `--port=8080`, `0.0.0.0:8080`. A short number must follow a colon.
 fn names_port(argument: &[u8], port: &str) -> bool {
     let digits = port.as_bytes();
@@ -62,9 +78,7 @@ fn names_port(argument: &[u8], port: &str) -> bool {
         let after = argument.get(at..).and_then(|rest| rest.strip_prefix(digits)).map(<[u8]>::first);
         after.is_some_and(ends) && ends(before) && (digits.len() >= FEWEST_DIGITS || before == Some(&b':'))
     };
-    // Every socket is compared with every process: most bytes are not the first digit.
-    let first = digits.first();
-    argument.iter().enumerate().any(|(at, byte)| Some(byte) == first && begins(at))
+    (0..argument.len()).any(begins)
 }
 
 /// Returns whether a program may be named for a service: `sshd` for `ssh`, `postgres` for `postgresql`. Case is ignored.
@@ -94,11 +108,13 @@ mod tests {
     fn an_argument_that_names_a_port() {
         for argument in ["8080", "--port=8080", "0.0.0.0:8080", "[::]:8080", "-p8080x 8080", "tcp/8080"] {
             assert!(names_port(argument.as_bytes(), "8080"), "{argument}");
+            assert!(numbers(argument.as_bytes()).any(|number| number == 8080), "{argument}");
         }
         for argument in ["18080", "80801", "x8080", "8080ms", "1.8080", "8080.5", "", "808"] {
             assert!(!names_port(argument.as_bytes(), "8080"), "{argument}");
         }
         assert!(names_port(b"127.0.0.1:53", "53"));
+        assert_eq!(numbers(b"127.0.0.1:53 70000 x9").collect::<Vec<_>>(), [127, 0, 0, 1, 53, 9]);
         assert!(!names_port(b"53", "53") && !names_port(b"--threads=53", "53"));
     }
 
