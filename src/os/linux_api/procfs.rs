@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::path::Arg;
 
@@ -19,6 +20,9 @@ use crate::os::table_request::InetTable;
 const LONGEST_FILE: u64 = 1 << 20;
 /// The bytes of the first read.
 const FIRST_READ: u64 = 2048;
+
+/// The bytes of the first read of a record: a status has about 1,500.
+const RECORD: usize = 4096;
 
 /// Checks that /proc is a process file system.
 ///
@@ -81,14 +85,31 @@ pub(in crate::os) fn read_at(directory: impl AsFd, name: impl Arg, limit: u64) -
     Ok(bytes)
 }
 
+/// Reads a file below an open directory that the kernel writes as one record, up to a limit in bytes: stat, status, cmdline
+/// or cgroup of a process (seq_file's single_open, and proc_pid_cmdline_read). A read that leaves room in the buffer has
+/// reached its end, so that no further one has to find that out.
+pub(in crate::os) fn read_record(directory: impl AsFd, name: impl Arg, limit: u64) -> io::Result<Vec<u8>> {
+    let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(limit.min(RECORD));
+    loop {
+        rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut bytes)))?;
+        if bytes.len() < bytes.capacity() || bytes.len() >= limit {
+            bytes.truncate(limit);
+            return Ok(bytes);
+        }
+        bytes.reserve(bytes.capacity());
+    }
+}
+
 /// Reads the /proc/PID/stat of the process whose directory this is.
 pub(in crate::os) fn stat(process: impl AsFd) -> Option<Stat> {
-    parse_stat(&read_at(process, "stat", LONGEST_FILE).ok()?)
+    parse_stat(&read_record(process, "stat", LONGEST_FILE).ok()?)
 }
 
 /// Reads the /proc/PID/stat of the process that has this pid now.
 pub(in crate::os) fn stat_of(pid: u32) -> Option<Stat> {
-    parse_stat(&read_at(CWD, format!("/proc/{pid}/stat"), LONGEST_FILE).ok()?)
+    parse_stat(&read_record(CWD, format!("/proc/{pid}/stat"), LONGEST_FILE).ok()?)
 }
 
 /// Returns the effective user of a process: the owner of its directory. The files in the directory of a process that may
@@ -147,4 +168,46 @@ fn read_list<T, K: Hash + Eq>(
 ) -> io::Result<Vec<T>> {
     let read = || Ok(parse(&read_at(&directory, name, u64::MAX)?));
     with_skipped(read()?, readings, read, |_| true, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_whole() {
+        let own = rustix::fs::open("/proc/self", OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for name in ["cmdline", "cgroup", "status"] {
+            let (record, whole) =
+                (read_record(&own, name, u64::MAX).unwrap(), read_at(&own, name, u64::MAX).unwrap());
+            // Counts in a status change from reading to reading.
+            assert_eq!(record.get(..100), whole.get(..100), "{name}");
+            assert!(record.len().abs_diff(whole.len()) < 8, "{name}");
+        }
+        assert_eq!(read_record(&own, "cmdline", 3).unwrap().len(), 3);
+        assert_eq!(read_record(&own, "none", 3).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    /// Longer than the first read, and exactly as long.
+    #[test]
+    fn a_record_can_be_longer_than_a_read() {
+        for length in [RECORD - 1, RECORD, RECORD + 1, 5 * RECORD] {
+            // The arguments with their ends: sh, -c, read x, and the last one.
+            let last = "x".repeat(length - "sh\0-c\0read x\0\0".len());
+            let mut child = std::process::Command::new("sh");
+            let mut child =
+                child.args(["-c", "read x", &last]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let read = || read_record(CWD, format!("/proc/{}/cmdline", child.id()), u64::MAX).unwrap();
+            // Until sh has replaced this program.
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            while read().first() != Some(&b's') && std::time::Instant::now() < deadline {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let command = read();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(command.len(), length);
+            assert_eq!(command.split(|byte| *byte == 0).nth(3), Some(last.as_bytes()));
+        }
+    }
 }

@@ -9,9 +9,11 @@ pub(in crate::os) mod other_listeners;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Candidate, Evidence, Text};
+use crate::os::descriptors::sys::map_in_parallel;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::linux_api::user_namespace::OverflowUid;
@@ -31,7 +33,7 @@ pub(in crate::os) struct UnreadableProcess {
     pub(in crate::os) pid: u32,
     pub(in crate::os) parent: u32,
     pub(in crate::os) comm: Vec<u8>,
-    facts: OnceCell<PublicFacts>,
+    facts: OnceLock<PublicFacts>,
 }
 
 /// The facts about such a process that every user may read. They are read only if they decide something.
@@ -45,7 +47,7 @@ struct PublicFacts {
 
 impl UnreadableProcess {
     pub(in crate::os) fn new(pid: u32, stat: Stat) -> UnreadableProcess {
-        UnreadableProcess { pid, parent: stat.parent, comm: stat.name, facts: OnceCell::new() }
+        UnreadableProcess { pid, parent: stat.parent, comm: stat.name, facts: OnceLock::new() }
     }
 
     fn facts(&self, overflow: Option<OverflowUid>) -> &PublicFacts {
@@ -53,7 +55,7 @@ impl UnreadableProcess {
             let directory = Directory::open(self.pid).ok();
             let read = |name| {
                 let directory = directory.as_ref()?;
-                procfs::read_at(directory, name, LONGEST_COMMAND).ok()
+                procfs::read_record(directory, name, LONGEST_COMMAND).ok()
             };
             let uids = read("status").map(|status| proc_status::uids(&status)).unwrap_or_default();
             PublicFacts {
@@ -131,12 +133,22 @@ impl<'a> CandidateRanking<'a> {
         }
         match uid {
             Some(uid) if uid != 0 => {
+                self.read_facts(&(0..self.refused.len()).collect::<Vec<usize>>());
                 let of_user = places(&|refused| refused.facts(self.overflow).uids.contains(&uid));
                 CandidatePool::new(of_user, Some(Evidence::User), unit)
             }
             // Root may become any user; or the user is unknown here.
             _ => CandidatePool::new((0..self.refused.len()).collect(), None, unit),
         }
+    }
+
+    /// Reads the facts about these processes on several threads. Each is read on first use otherwise.
+    fn read_facts(&self, places: &[usize]) {
+        let (refused, overflow) = (self.refused, self.overflow);
+        map_in_parallel(places, |at| {
+            refused.get(*at)?.facts(overflow);
+            None::<()>
+        });
     }
 
     fn processes(&self, pool: &CandidatePool) -> impl Iterator<Item = &'a UnreadableProcess> {
@@ -156,6 +168,7 @@ impl<'a> CandidateRanking<'a> {
     /// Returns a few of a pool, the likeliest first; none if nothing distinguishes one of many.
     pub(in crate::os) fn candidates(&self, row: &Row, pool: &CandidatePool) -> Vec<Candidate> {
         let numbers = || {
+            self.read_facts(&pool.places);
             let commands = self.processes(pool).flat_map(|refused| &refused.facts(self.overflow).command);
             commands.flat_map(|argument| expected_program::numbers(argument.as_bytes())).collect_set()
         };
@@ -215,7 +228,7 @@ impl<'a> CandidateRanking<'a> {
 
 /// Returns a candidate, with the name in the process's own directory.
 pub(in crate::os) fn candidate(pid: u32, directory: impl AsFd, evidence: Evidence) -> Candidate {
-    let command = procfs::read_at(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
+    let command = procfs::read_record(&directory, "cmdline", LONGEST_COMMAND).unwrap_or_default();
     let comm = procfs::stat(&directory).map(|stat| stat.name).unwrap_or_default();
     Candidate { pid, name: process_name::full_name(&comm, None, &arguments(&command)), evidence }
 }
@@ -229,7 +242,7 @@ mod tests {
     fn process(pid: u32, parent: u32, name: &str, uid: u32, command: &str) -> UnreadableProcess {
         let command = command.split(' ').map(Text::from).collect();
         let facts = PublicFacts { uids: vec![uid; 4], command, cgroup: None };
-        UnreadableProcess { pid, parent, comm: name.into(), facts: OnceCell::from(facts) }
+        UnreadableProcess { pid, parent, comm: name.into(), facts: OnceLock::from(facts) }
     }
 
     fn row(port: u16, uid: u32) -> Row {

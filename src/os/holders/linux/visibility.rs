@@ -18,7 +18,7 @@ use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
     Socket, Text, Unseen, UnseenReason,
 };
-use crate::os::descriptors::sys::Walk;
+use crate::os::descriptors::sys::{Walk, map_in_parallel};
 use crate::os::linux_api::cgroup;
 use crate::os::linux_api::missing_permissions::missing_permissions;
 use crate::os::linux_api::pid_namespace;
@@ -73,7 +73,8 @@ impl Visibility {
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
-        self.refused = walk.refused.iter().filter_map(named).collect();
+        self.refused = map_in_parallel(&walk.refused, named);
+        self.refused.sort_unstable_by_key(|refused| refused.pid);
         *self.pools.get_mut() = BTreeMap::new();
         self.failed = walk.failed.len();
         self.files_limit = walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into()));

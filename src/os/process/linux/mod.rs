@@ -40,6 +40,6 @@ pub(crate) const KERNEL: [u32; 0] = [];
 
 /// Returns a process's command line, which usually every user may read.
 pub(in crate::os) fn command(pid: u32) -> Option<Vec<Text>> {
-    let bytes = procfs::read_at(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
+    let bytes = procfs::read_record(CWD, format!("/proc/{pid}/cmdline").as_str(), 32 * 1024).ok()?;
     Some(arguments(&bytes))
 }

@@ -112,7 +112,7 @@ impl ProcHandle {
         };
         let stat = opened
             .map_err(std::io::Error::from)
-            .and_then(|directory| procfs::read_at(&*directory, "stat", 4096));
+            .and_then(|directory| procfs::read_record(&*directory, "stat", 4096));
         match stat {
             Ok(stat) => procfs::parse_stat(&stat).is_some_and(|stat| !self.is_same_process(&stat)),
             Err(error) => error.raw_os_error().is_some_and(is_end),

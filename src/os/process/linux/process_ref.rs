@@ -48,8 +48,8 @@ impl ProcessRef {
     /// the process has ended: the facts may be another process's then.
     pub(in crate::os) fn verify_and_fill(&self, process: &mut Process, conditions: &mut Conditions) -> bool {
         let Some(directory) = self.0.open() else { return false };
-        let command = procfs::read_at(&*directory, "cmdline", LONGEST_COMMAND + 1);
-        let cgroup = procfs::read_at(&*directory, "cgroup", LONGEST_COMMAND).ok();
+        let command = procfs::read_record(&*directory, "cmdline", LONGEST_COMMAND + 1);
+        let cgroup = procfs::read_record(&*directory, "cgroup", LONGEST_COMMAND).ok();
         let program = program_file::link(&*directory);
         // This is read last: if it succeeds, the pid has belonged to this process all the time.
         let Some(stat) = procfs::stat(&*directory).filter(|stat| self.0.is_same_process(stat)) else {

@@ -23,7 +23,8 @@ pub(in crate::os) fn process_table() -> std::io::Result<ProcessTable> {
 }
 
 fn entry(pid: u32) -> Option<ProcessEntry> {
-    let stat = procfs::parse_stat(&procfs::read_at(CWD, format!("/proc/{pid}/stat").as_str(), 4096).ok()?)?;
+    let stat =
+        procfs::parse_stat(&procfs::read_record(CWD, format!("/proc/{pid}/stat").as_str(), 4096).ok()?)?;
     Some(ProcessEntry {
         id: ProcessId { pid, start: Some(stat.start) },
         parent: stat.parent,
