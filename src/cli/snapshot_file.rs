@@ -47,16 +47,14 @@ pub(super) fn read(path: &Path, input: &str) -> Result<Snapshot, Error> {
     })
 }
 
-/// Reads a snapshot from a long regular file without keeping the file's bytes, which takes twice as long as reading it from
-/// memory. `None` if the file is short, or if that fails for any reason; the file can be read again to find out which.
+/// Reads a snapshot from a long regular file without keeping the file's bytes. `None` if the file is short, or if that fails for any reason; the file can be read again to find out which.
 fn read_long_file(path: &Path, long: u64) -> Option<Snapshot> {
     if !std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() >= long) {
         return None;
     }
     let file = os::open_file(path).ok()?;
-    let part = usize::try_from(PART).ok()?;
     let checked = Checked { from: file, length: 0, longest: LONGEST, begins: false };
-    os::without_capabilities(|| json::read_stream(io::BufReader::with_capacity(part, checked)))
+    os::without_capabilities(|| json::long_document::read(checked))
 }
 
 /// Reads a JSON object to its end.

@@ -15,9 +15,9 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use reading::read;
 #[cfg(feature = "cli")]
-pub(crate) use reading::read_stream;
+pub(crate) use reading::long_document;
+pub use reading::read;
 pub use writing::{write, write_lines};
 #[cfg(feature = "cli")]
 pub(crate) use writing::{write_document, write_gap, write_line};

@@ -1,6 +1,8 @@
 //! Reads a document back, or names the key that is invalid.
 
 mod holder;
+#[cfg(feature = "cli")]
+pub(crate) mod long_document;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,25 +29,22 @@ use crate::model::{
 /// # Errors
 /// If it is not such a document: the text names the place. A document of a newer schema is not read.
 pub fn read(bytes: &[u8]) -> Result<Snapshot, Error> {
-    match read_valid(&mut serde_json::Deserializer::from_slice(bytes)) {
+    match read_valid(bytes) {
         Some(snapshot) => Ok(snapshot),
         None => read_and_explain(bytes),
     }
 }
 
-/// Reads a document while it arrives. `None` if it cannot be read or is invalid: [`read`] finds out why.
-#[cfg(feature = "cli")]
-pub(crate) fn read_stream(from: impl std::io::Read) -> Option<Snapshot> {
-    read_valid(&mut serde_json::Deserializer::from_reader(from))
+fn read_valid(bytes: &[u8]) -> Option<Snapshot> {
+    snapshot_of(serde_json::from_slice(bytes).ok()?)
 }
 
-fn read_valid<'de, R: serde_json::de::Read<'de>>(from: &mut serde_json::Deserializer<R>) -> Option<Snapshot> {
-    let document = Document::deserialize(&mut *from).ok()?;
-    from.end().ok()?;
-    if document.schema.as_deref() != Some(SCHEMA) {
-        return None;
+/// Converts a document of this schema.
+fn snapshot_of(document: Document) -> Option<Snapshot> {
+    match document.schema.as_deref() {
+        Some(SCHEMA) => snapshot(document).ok(),
+        _ => None,
     }
-    snapshot(document).ok()
 }
 
 /// Reads a document in a slower way that finds the place of an error.
@@ -130,6 +129,27 @@ pub(super) struct ListenersJson {
     listeners: Vec<Listener>,
     /// The first one that cannot be converted.
     invalid: Option<(usize, InvalidValue)>,
+    /// The processes that the listeners share.
+    processes: BTreeMap<ProcessId, Shared<Process>>,
+}
+
+impl ListenersJson {
+    fn add(&mut self, json: ListenerJson) {
+        match Listener::try_from(json) {
+            Ok(mut listener) => {
+                for holder in &mut listener.holders {
+                    let known = self.processes.entry(holder.process.id);
+                    let first = known.or_insert_with(|| holder.process.clone());
+                    if *first == holder.process {
+                        holder.process = first.clone();
+                    }
+                }
+                self.listeners.push(listener);
+            }
+            Err(value) if self.invalid.is_none() => self.invalid = Some((self.listeners.len(), value)),
+            Err(_) => {}
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for ListenersJson {
@@ -145,33 +165,14 @@ impl<'de> Deserialize<'de> for ListenersJson {
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<ListenersJson, A::Error> {
                 let mut read = ListenersJson::default();
-                let mut known = BTreeMap::new();
-                let mut at = 0;
-                while let Some(json) = list.next_element::<ListenerJson>()? {
-                    match Listener::try_from(json) {
-                        Ok(mut listener) => {
-                            share_processes(&mut listener, &mut known);
-                            read.listeners.push(listener);
-                        }
-                        Err(value) => read.invalid = read.invalid.or(Some((at, value))),
-                    }
-                    at += 1;
+                while let Some(json) = list.next_element()? {
+                    read.add(json);
                 }
                 Ok(read)
             }
         }
 
         deserializer.deserialize_seq(Visitor)
-    }
-}
-
-/// Lets a listener share the processes that earlier ones describe alike.
-fn share_processes(listener: &mut Listener, known: &mut BTreeMap<ProcessId, Shared<Process>>) {
-    for holder in &mut listener.holders {
-        let first = known.entry(holder.process.id).or_insert_with(|| holder.process.clone());
-        if *first == holder.process {
-            holder.process = first.clone();
-        }
     }
 }
 
