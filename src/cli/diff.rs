@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arguments::Diff;
 use super::exit::Exit;
@@ -11,7 +12,7 @@ use super::why::write_out;
 use super::{complain, fail, fail_with, runtimes, say, written};
 use crate::compare::Comparison;
 use crate::model::Selection;
-use crate::model::{Error, GapKind, Snapshot};
+use crate::model::{Error, ErrorKind, GapKind, Snapshot};
 use crate::render::current_user::CurrentUser;
 use crate::render::phrases::comparison::{self, Side};
 use crate::render::style::Palette;
@@ -25,13 +26,13 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         complain("cannot read both snapshots from standard input", "save one to a file");
         return Exit::Usage;
     }
-    let sides = snapshot_file::read(&arguments.old, "-").and_then(|old| {
-        let new = match &arguments.new {
-            Some(path) => snapshot_file::read(path, "-")?,
-            None => scan_again(&old)?,
-        };
-        Ok((old, new))
-    });
+    let sides = match &arguments.new {
+        Some(new) => read_both([&arguments.old, new]),
+        None => snapshot_file::read(&arguments.old, "-").and_then(|old| {
+            let new = scan_again(&old)?;
+            Ok((old, new))
+        }),
+    };
     let (old, new) = match sides {
         Ok(sides) => sides,
         Err(error) => return fail_with(&error),
@@ -70,6 +71,21 @@ pub(super) fn run(arguments: &Diff) -> Exit {
         let _ = writeln!(io::stderr().lock(), "{}", comparison::summary(&old, &new, &found));
     }
     written
+}
+
+/// Reads two snapshots at the same time.
+fn read_both(paths: [&Path; 2]) -> Result<(Snapshot, Snapshot), Error> {
+    let next = AtomicUsize::new(0);
+    let read_next = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        paths.get(at).map(|path| (at, snapshot_file::read(path, "-")))
+    };
+    let read = crate::os::threads::share(paths.len(), || std::iter::from_fn(read_next).collect::<Vec<_>>());
+    let mut read: Vec<_> = read.into_iter().flatten().collect();
+    read.sort_unstable_by_key(|(at, _)| *at);
+    let mut sides = read.into_iter().map(|(_, side)| side);
+    let missing = || Err(Error::new(ErrorKind::Document, "a snapshot was not read"));
+    Ok((sides.next().unwrap_or_else(missing)?, sides.next().unwrap_or_else(missing)?))
 }
 
 /// Repeats the query of a snapshot on this machine.

@@ -133,33 +133,37 @@ impl<R: Read> Text<R> {
         let start = self.at.checked_sub(1)?;
         let mut depth = 1_usize;
         while depth > 0 {
-            match self.next()?? {
+            match self.next_of(|byte| matches!(byte, b'"' | b'{' | b'}'))? {
                 b'"' => self.skip_string()?,
                 b'{' => depth += 1,
-                b'}' => depth -= 1,
-                _ => {}
+                _ => depth -= 1,
             }
         }
         Some(Some(start..self.at))
     }
 
     fn next_visible(&mut self) -> Option<u8> {
-        loop {
-            match self.next()?? {
-                b' ' | b'\t' | b'\n' | b'\r' => {}
-                byte => return Some(byte),
-            }
-        }
+        self.next_of(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
 
     /// Goes to the end of a string that has begun.
     fn skip_string(&mut self) -> Option<()> {
+        while self.next_of(|byte| matches!(byte, b'"' | b'\\'))? == b'\\' {
+            self.next()??;
+        }
+        Some(())
+    }
+
+    /// Returns the next byte of a kind, and goes behind it; `None` if there is none, or the text cannot be read.
+    fn next_of(&mut self, is_wanted: impl Fn(u8) -> bool) -> Option<u8> {
         loop {
-            match self.next()?? {
-                b'"' => return Some(()),
-                b'\\' => drop(self.next()??),
-                _ => {}
+            let known = self.bytes.get(self.at..).unwrap_or_default();
+            if let Some(place) = known.iter().position(|byte| is_wanted(*byte)) {
+                self.at += place + 1;
+                return known.get(place).copied();
             }
+            self.at = self.bytes.len();
+            self.peek(self.at)??;
         }
     }
 }
