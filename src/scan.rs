@@ -270,6 +270,7 @@ impl Query {
             port: if self.selection.connections { None } else { selection.one_port() },
             namespaces: selection.namespaces,
             reader: self.reader,
+            search: self.search,
         };
         let mut table = os::sockets(&request)?;
         os::find_unix_paths(&selection.unix_paths(), &request, &mut table);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Error, ErrorKind, Family, Protocol, Reader};
+use crate::model::{Error, ErrorKind, Family, HolderSearch, Protocol, Reader};
 
 /// A request for the socket table.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,9 @@ pub(crate) struct TableRequest {
     /// Every visible network namespace, not only this process's.
     pub(crate) namespaces: bool,
     pub(crate) reader: Reader,
+    /// How descriptors are searched for other namespaces.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has namespaces"))]
+    pub(crate) search: HolderSearch,
 }
 
 /// One of the operating system's tables: a protocol and a family.

@@ -3,3 +3,5 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 pub(in crate::os) mod sys;
+#[cfg(target_os = "linux")]
+pub(in crate::os) mod task_files;

@@ -26,7 +26,7 @@ use crate::os::linux_api::procfs;
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::{ProgramWords, Row, SocketHolder, too_many_files};
+use crate::os::{HolderSearch, ProgramWords, Row, SocketHolder, too_many_files};
 use holder_help::help;
 
 /// By the cgroup in which a socket was created, and its user.
@@ -107,7 +107,11 @@ impl Visibility {
 
     /// Reads what interfaces and services of other namespaces use, if those of this one do not explain some socket. It
     /// takes the permission to enter them.
-    pub(in crate::os) fn read_other_namespaces<'a>(&mut self, unexplained: impl Iterator<Item = &'a Row>) {
+    pub(in crate::os) fn read_other_namespaces<'a>(
+        &mut self,
+        unexplained: impl Iterator<Item = &'a Row>,
+        search: HolderSearch,
+    ) {
         let sockets: Vec<&Socket> = unexplained
             .map(|row| &row.socket)
             .filter(|socket| matches!(socket.protocol, Protocol::Tcp | Protocol::Udp))
@@ -124,7 +128,7 @@ impl Visibility {
         // Only interfaces that receive UDP are moved.
         let may_be = wanted.iter().any(Option::is_some) || protocols.contains(&Protocol::Udp);
         if may_be && crate::os::privileged() {
-            self.other_claims = claims::other_namespaces::claims(&wanted, &protocols);
+            self.other_claims = claims::other_namespaces::claims(&wanted, &protocols, search);
         }
     }
 

@@ -20,6 +20,7 @@ pub(in crate::os) const R4: u8 = 4;
 pub(in crate::os) const R6: u8 = 6;
 pub(in crate::os) const R7: u8 = 7;
 pub(in crate::os) const R8: u8 = 8;
+pub(in crate::os) const R9: u8 = 9;
 pub(in crate::os) const FRAME: u8 = 10;
 
 // Widths of a load or a store.

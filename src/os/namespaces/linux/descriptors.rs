@@ -9,7 +9,8 @@ use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use super::{Task, has_ended};
-use crate::os::descriptors::sys::in_parallel;
+use crate::model::Error;
+use crate::os::descriptors::sys::{in_parallel, probe_access};
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::thread_list;
 use crate::os::parse::linux::namespace_link;
@@ -65,14 +66,18 @@ pub(in crate::os) fn search(proc: BorrowedFd<'_>, pids: &[u32], listed: &ListedS
         found.lock().unwrap_or_else(PoisonError::into_inner).add(own);
     });
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // Several descriptors may be the same socket.
-    for numbered in [&mut found.networks, &mut found.mounts, &mut found.sockets] {
-        numbered.sort_unstable();
-    }
+    found.sort();
     found
 }
 
 impl Descriptors {
+    /// Sorts by number: several descriptors may be the same namespace or socket.
+    pub(super) fn sort(&mut self) {
+        for numbered in [&mut self.networks, &mut self.mounts, &mut self.sockets] {
+            numbered.sort_unstable();
+        }
+    }
+
     fn process(
         &mut self,
         proc: BorrowedFd<'_>,
@@ -98,6 +103,22 @@ impl Descriptors {
             Err(Errno::ACCESS | Errno::PERM) => self.refused.push(pid),
             Err(errno) => self.failed.push((pid, errno)),
         }
+    }
+
+    /// Adds the processes whose descriptors may not be read, or could not be.
+    ///
+    /// # Errors
+    /// If /proc cannot be listed.
+    pub(super) fn add_unreadable(&mut self, proc: BorrowedFd<'_>) -> Result<(), Error> {
+        let probed = probe_access()?;
+        let failed = probed.failed.into_iter().map(|(pid, _)| pid);
+        let mut suspects: Vec<u32> = probed.refused.into_iter().chain(failed).collect();
+        suspects.sort_unstable();
+        suspects.dedup();
+        let Descriptors { refused, failed, .. } = search(proc, &suspects, &ListedSockets::default());
+        self.refused.extend(refused);
+        self.failed.extend(failed);
+        Ok(())
     }
 
     fn table(
@@ -138,6 +159,17 @@ impl Descriptors {
         } else if target == b"anon_inode:[io_uring]" {
             self.rings.push(found);
         }
+    }
+
+    /// Takes the sockets in further tables from those that are in none.
+    pub(super) fn place(&mut self, listed: &ListedSockets) {
+        let outside = std::mem::take(&mut self.sockets);
+        let is_in = |inodes: &[u64], inode: &u64| inodes.binary_search(inode).is_ok();
+        let (placed, outside): (Vec<_>, Vec<_>) =
+            outside.into_iter().partition(|(inode, _)| is_in(&listed.inodes, inode));
+        let pending = placed.into_iter().filter(|(inode, _)| is_in(&listed.pending, inode));
+        self.pending.extend(pending.map(|(_, place)| place));
+        self.sockets = outside;
     }
 
     fn add(&mut self, other: Descriptors) {

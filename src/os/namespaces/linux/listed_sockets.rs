@@ -1,49 +1,77 @@
 //! The sockets in the tables of the namespaces that are known already: every other socket belongs to a namespace that has
 //! not been found yet.
 
-use super::descriptors::ListedSockets;
+use std::os::fd::BorrowedFd;
+
+use super::descriptors::{self, Descriptors, ListedSockets};
 use super::search::{Search, unnumbered};
-use super::{Namespace, inside};
+use super::{Namespace, in_each, sockets};
 use crate::model::{Family, Protocol};
 use crate::os::linux_api::inet_diag;
 use crate::os::linux_api::inet_diag::States;
-use crate::os::linux_api::{procfs, unix_diag};
+use crate::os::linux_api::{procfs, sock_diag, unix_diag};
 use crate::os::table_request::InetTable;
 
 impl Search {
+    /// Returns what a walk finds in the descriptor tables.
+    pub(super) fn walked(&self, proc: BorrowedFd<'_>, pids: &[u32]) -> Descriptors {
+        let mut found = descriptors::search(proc, pids, &listed_here(true));
+        // Another user than root reads its own descriptors alone, and most have sockets in this namespace only.
+        if found.sockets.iter().any(|(_, place)| sockets::is_in_a_table(*place)) {
+            found.place(&self.listed_elsewhere(true));
+        }
+        found
+    }
+
     /// Returns the sockets in the tables of all known namespaces at this moment.
     pub(super) fn listed(&self, with_pending: bool) -> ListedSockets {
-        let mut listed = ListedSockets::default();
-        let mut add = |part: ListedSockets| {
-            listed.inodes.extend(part.inodes);
-            listed.pending.extend(part.pending);
-        };
-        add(listed_here(with_pending));
-        for namespace in self.by_number.values() {
-            match inside(namespace, || listed_here(with_pending)) {
-                Ok(part) => add(part),
-                Err(_) => add(listed_by_proc(namespace)),
-            }
-        }
-        let marked = self.by_net_dev.iter().map(|(net_dev, tasks)| unnumbered(*net_dev, tasks.clone()));
-        marked.for_each(|namespace| add(listed_by_proc(&namespace)));
-        listed.inodes.sort_unstable();
-        listed.inodes.dedup();
-        listed.pending.sort_unstable();
+        let mut listed = self.listed_elsewhere(with_pending);
+        listed.add(listed_here(with_pending));
+        listed.sort();
         listed
+    }
+
+    /// Returns the sockets in the tables of all known namespaces but this thread's.
+    fn listed_elsewhere(&self, with_pending: bool) -> ListedSockets {
+        let mut listed = ListedSockets::default();
+        let namespaces: Vec<&Namespace> = self.by_number.values().collect();
+        let entered = in_each(&namespaces, |_| listed_here(with_pending));
+        for (namespace, part) in namespaces.into_iter().zip(entered) {
+            listed.add(part.unwrap_or_else(|_| listed_by_proc(namespace)));
+        }
+        for (net_dev, tasks) in &self.by_net_dev {
+            listed.add(listed_by_proc(&unnumbered(*net_dev, tasks.clone())));
+        }
+        listed.sort();
+        listed
+    }
+}
+
+impl ListedSockets {
+    fn add(&mut self, other: ListedSockets) {
+        self.inodes.extend(other.inodes);
+        self.pending.extend(other.pending);
+    }
+
+    fn sort(&mut self) {
+        for inodes in [&mut self.inodes, &mut self.pending] {
+            inodes.sort_unstable();
+            inodes.dedup();
+        }
     }
 }
 
 /// Returns the sockets in the tables of this thread's namespace.
 fn listed_here(with_pending: bool) -> ListedSockets {
     let mut listed = ListedSockets::default();
+    let mut connection = sock_diag::connection();
     for (protocol, family) in INTERNET {
         let table = InetTable { protocol, family };
         for states in [States::All, States::Bound] {
             if (protocol, states) == (Protocol::Udp, States::Bound) {
                 continue;
             }
-            let entries = match inet_diag::sockets(table, states, None) {
+            let entries = match inet_diag::sockets_over(&mut connection, table, states, None) {
                 Ok(entries) => entries.into_iter().filter_map(|entry| entry.inode).collect(),
                 Err(_) if states == States::All => by_own_net(table),
                 // Kernels before 6.8 do not list bound sockets.
@@ -57,6 +85,7 @@ fn listed_here(with_pending: bool) -> ListedSockets {
     if with_pending {
         listed.pending = unix_diag::pending().unwrap_or_default();
     }
+    listed.sort();
     listed
 }
 

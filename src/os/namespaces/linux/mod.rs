@@ -15,11 +15,14 @@ pub(in crate::os) mod named_mounts;
 pub(in crate::os) mod nearby;
 pub(in crate::os) mod search;
 pub(in crate::os) mod sockets;
+pub(in crate::os) mod task_files;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -27,6 +30,7 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::Text;
+use crate::model::compact::CompactSort as _;
 pub(in crate::os) use crate::os::linux_api::pid_namespace::is_own as pid_namespace_is_own;
 use crate::os::linux_api::proc_path::ProcPath;
 use crate::os::linux_api::thread_list;
@@ -37,6 +41,9 @@ use crate::os::threads;
 pub(in crate::os) use nearby::{listening_in_other_namespaces, own_network};
 
 pub(in crate::os) use search::others;
+
+/// The most threads that enter namespaces at the same time.
+const MOST_THREADS: usize = 4;
 
 /// A network namespace.
 #[derive(Debug)]
@@ -159,24 +166,50 @@ pub(in crate::os) fn is_own(pid: u32) -> Option<bool> {
     }
 }
 
-/// Runs `work` in a namespace, on a thread of its own. No other thread's namespace changes.
+/// Runs `work` in each namespace, and returns the results in their order. A few threads go from one namespace to the next;
+/// no other thread's namespace changes.
 ///
 /// Requests for sockets and /proc/thread-self/net concern the namespace then. /proc/net and /proc/self/net do not: they are
 /// those of the process's first thread.
 ///
-/// # Errors
-/// If it may not be entered, or if no thread can be started. The calling thread never enters it instead: it might not be
-/// allowed to return.
-pub(in crate::os) fn inside<T: Send>(
-    namespace: &Namespace,
-    work: impl FnOnce() -> T + Send,
-) -> Result<T, NotEntered> {
-    let entry = namespace.entry.as_ref().map_err(|errno| NotEntered::Refused((*errno).into()))?;
-    let entered = threads::run_on_new_thread(|| {
-        move_into_link_name_space(entry.as_fd(), Some(LinkNameSpaceType::Network))?;
-        Ok(work())
-    });
-    entered.map_err(NotEntered::NoThread)?.map_err(|errno: Errno| NotEntered::Refused(errno.into()))
+/// A namespace that may not be entered has an error, and so has each if no thread can be started. The calling thread never
+/// enters one instead: it might not be allowed to return.
+pub(in crate::os) fn in_each<N: Borrow<Namespace> + Sync, T: Send>(
+    namespaces: &[N],
+    work: impl Fn(&Namespace) -> T + Sync,
+) -> Vec<Result<T, NotEntered>> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(namespace) = namespaces.get(at).map(Borrow::borrow) else { return done };
+            done.push((at, enter(namespace).map(|()| work(namespace))));
+        }
+    };
+    if namespaces.is_empty() {
+        return Vec::new();
+    }
+    let threads = threads::parallelism().min(MOST_THREADS).min(namespaces.len());
+    match threads::share_on_new_threads(threads, worker) {
+        Ok(parts) => {
+            let mut done: Vec<_> = parts.into_iter().flatten().collect();
+            done.compact_sort_by_key(|(at, _)| *at);
+            done.into_iter().map(|(_, result)| result).collect()
+        }
+        Err(error) => {
+            let again =
+                || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            namespaces.iter().map(|_| Err(NotEntered::NoThread(again()))).collect()
+        }
+    }
+}
+
+/// Moves this thread into a namespace.
+fn enter(namespace: &Namespace) -> Result<(), NotEntered> {
+    let refused = |errno: Errno| NotEntered::Refused(errno.into());
+    let entry = namespace.entry.as_ref().map_err(|errno| refused(*errno))?;
+    move_into_link_name_space(entry.as_fd(), Some(LinkNameSpaceType::Network)).map_err(refused)
 }
 
 /// The reason why a namespace was not entered.

@@ -7,7 +7,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use super::listed_sockets::INTERNET;
 use super::search::Search;
-use super::{Namespace, inside, is_own, own};
+use super::{Namespace, in_each, is_own, own};
 use crate::model::Protocol;
 use crate::model::compact::CompactSort as _;
 use crate::os::descriptors::sys as descriptors;
@@ -46,11 +46,10 @@ pub(in crate::os) fn listening_in_other_namespaces(
     search.named_mounts();
     let (namespaces, _) = search.finish();
     let mut found: Vec<OtherNamespaces> = Vec::new();
-    for namespace in namespaces.iter().take(MOST) {
-        let listening = match inside(namespace, || by_netlink(ports, protocols)) {
-            Ok(listening) => listening,
-            Err(_) => by_proc(namespace, ports, protocols),
-        };
+    let namespaces = namespaces.get(..MOST).unwrap_or(&namespaces);
+    let listening = in_each(namespaces, |_| by_netlink(ports, protocols));
+    for (namespace, listening) in namespaces.iter().zip(listening) {
+        let listening = listening.unwrap_or_else(|_| by_proc(namespace, ports, protocols));
         for port in listening {
             match found.iter_mut().find(|known| known.port == port) {
                 Some(known) => known.namespaces.push(namespace.name.clone()),

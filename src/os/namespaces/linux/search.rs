@@ -7,20 +7,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::descriptors::{self, Descriptors, TaskDescriptor};
+use super::descriptors::{Descriptors, TaskDescriptor};
 use super::mount_namespaces::{self, NamespaceHandle};
 use super::{
     Namespace, Task, has_ended, listns, net_dev_inode, number_at, number_in, number_of, open_namespace,
-    other_threads, own, sockets,
+    other_threads, own, sockets, task_files,
 };
 use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Gap, GapDetail, GapKind, GapReason, Help, PrivilegePurpose, Text};
 use crate::os::descriptors::sys::processes;
+use crate::os::descriptors::task_files::is_worth_a_program;
 use crate::os::linux_api::missing_permissions;
 use crate::os::linux_api::pid_namespace;
 use crate::os::linux_api::procfs;
 use crate::os::parse::linux::proc_fd;
-use crate::os::{TableRequest, describe_error};
+use crate::os::{HolderSearch, TableRequest, describe_error};
 
 /// Returns every network namespace except this thread's own, by name. The request names the sockets that are missed if
 /// their namespace cannot be found.
@@ -193,9 +194,11 @@ impl Search {
 
     /// Adds the namespaces that only descriptors and sockets keep.
     fn descriptors(&mut self, proc: BorrowedFd<'_>, pids: &[u32], request: &TableRequest) {
-        let found = descriptors::search(proc, pids, &self.listed(true));
-        for (number, place) in &found.networks {
-            if !self.known_numbers().contains(number) {
+        let in_kernel = self.searched_in_kernel(proc, request.search);
+        let found = in_kernel.unwrap_or_else(|| self.walked(proc, pids));
+        let known = self.known_numbers();
+        for (number, place) in found.networks.iter().filter(|(number, _)| !known.contains(number)) {
+            if self.by_number.get(number).is_none_or(|namespace| namespace.entry.is_err()) {
                 self.add(*number, open_namespace(proc, place.path(), *number));
             }
         }
@@ -210,6 +213,20 @@ impl Search {
         }
         let unplaced = self.sockets(&found, request);
         self.descriptor_gaps(&found, unplaced);
+    }
+
+    /// Returns what a BPF program finds in the descriptor tables, if that is available and worthwhile.
+    fn searched_in_kernel(&self, proc: BorrowedFd<'_>, search: HolderSearch) -> Option<Descriptors> {
+        let is_chosen = match search {
+            HolderSearch::Walk => false,
+            HolderSearch::Auto => is_worth_a_program(),
+            HolderSearch::Bpf => true,
+        };
+        // A socket in a namespace whose number is hidden would seem to be in an unknown one.
+        if !is_chosen || !self.by_net_dev.is_empty() {
+            return None;
+        }
+        task_files::search(proc, self.by_number.keys().copied().chain([self.own]))
     }
 
     /// Adds the namespaces of sockets that are in no table. Returns how many sockets remain whose namespace is unknown.

@@ -75,6 +75,12 @@ pub(in crate::os) fn may_be_wanted(open: TaskDescriptor, request: &TableRequest)
     .any(|(wanted, names)| *wanted && names.iter().any(|known| name.starts_with(known)))
 }
 
+/// Returns whether a socket is of a protocol whose sockets are in one of the tables that are read.
+pub(in crate::os) fn is_in_a_table(open: TaskDescriptor) -> bool {
+    const LISTED: [&[u8]; 4] = [b"TCP", b"MPTCP", b"UDP", b"UNIX"];
+    protocol(open).is_none_or(|name| LISTED.iter().any(|known| name.starts_with(known)))
+}
+
 /// Returns whether a socket is a Unix socket.
 pub(in crate::os) fn is_unix(open: TaskDescriptor) -> bool {
     protocol(open).is_some_and(|name| name.starts_with(b"UNIX"))

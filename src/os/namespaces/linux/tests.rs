@@ -13,6 +13,7 @@ use rustix::thread::set_thread_res_uid;
 
 use super::search::{Search, gaps};
 use super::*;
+use crate::model::compact::CompactCollect as _;
 use crate::model::{GapKind, GapReason, Help, PrivilegePurpose};
 use crate::os::TableRequest;
 use crate::os::linux_api::procfs;
@@ -69,6 +70,7 @@ fn everything() -> TableRequest {
         port: None,
         namespaces: true,
         reader: crate::os::Reader::Auto,
+        search: crate::os::HolderSearch::Auto,
     }
 }
 
@@ -115,6 +117,10 @@ impl Drop for Stage {
 /// The namespaces in which a process was seen.
 fn with_pid(namespaces: Vec<Namespace>, pid: u32) -> Vec<Namespace> {
     namespaces.into_iter().filter(|namespace| namespace.tasks.contains(&Task::first(pid))).collect()
+}
+
+fn inside<T: Send>(namespace: &Namespace, work: impl Fn() -> T + Sync) -> Result<T, NotEntered> {
+    in_each(std::slice::from_ref(namespace), |_| work()).pop().unwrap()
 }
 
 fn ports(directory: impl AsFd) -> Vec<u16> {
@@ -217,4 +223,63 @@ fn mounts_give_names() {
     assert_eq!((namespaces[0].name.as_str(), namespaces[0].inode), (Some("blue"), Some(stage.number)));
     assert!(namespaces[0].proc_net().is_none());
     assert_eq!(inside(&namespaces[0], own).unwrap(), Some(stage.number));
+}
+
+#[test]
+fn a_program_in_the_kernel_finds_what_the_walk_finds() {
+    use super::descriptors::{self, Descriptors, ListedSockets};
+    let made = thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET).ok()?;
+        let namespace = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+        Some((own().unwrap(), namespace, TcpListener::bind("0.0.0.0:0").unwrap()))
+    });
+    let Some((number, namespace, listener)) = made.join().unwrap() else {
+        eprintln!("skipped: needs root");
+        return;
+    };
+    let (sender, receiver) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    sender.send(b"unread").unwrap();
+    let inode = |file: BorrowedFd<'_>| rustix::fs::fstat(file).unwrap().st_ino;
+    let (listening, waiting) = (inode(listener.as_fd()), inode(receiver.as_fd()));
+    let pid = std::process::id();
+    let place = |file: BorrowedFd<'_>| descriptors::TaskDescriptor {
+        task: Task::first(pid),
+        descriptor: std::os::fd::AsRawFd::as_raw_fd(&file).cast_unsigned(),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::open("/proc", flags, Mode::empty()).unwrap();
+    let Some(found) = task_files::search(proc.as_fd(), own().into_iter()) else {
+        eprintln!("skipped: needs BPF");
+        return;
+    };
+    let listed = ListedSockets { inodes: vec![waiting], pending: vec![waiting] };
+    let walked = descriptors::search(proc.as_fd(), &[pid], &listed);
+    let finds = |found: &Descriptors| {
+        assert!(found.networks.contains(&(number, place(namespace.as_fd()))), "the namespace");
+        assert!(found.sockets.contains(&(listening, place(listener.as_fd()))), "the socket in it");
+        assert!(found.pending.contains(&place(receiver.as_fd())), "the unread message");
+        assert!(!found.pending.contains(&place(sender.as_fd())), "nothing is unread in the other socket");
+    };
+    finds(&found);
+    finds(&walked);
+    // Only sockets of unknown namespaces are reported.
+    assert!(found.sockets.iter().all(|(inode, _)| *inode != waiting));
+    let both = task_files::search(proc.as_fd(), own().into_iter().chain([number])).unwrap();
+    assert!(both.sockets.iter().all(|(inode, _)| *inode != listening));
+    assert!(both.networks.contains(&(number, place(namespace.as_fd()))));
+}
+
+#[test]
+fn each_namespace_is_entered_whichever_thread_does_it() {
+    let stages: Vec<Stage> = (0..6).map_while(|_| Stage::new()).collect();
+    let (namespaces, _) = others(&everything());
+    let numbers = in_each(&namespaces, |_| own());
+    assert_eq!(numbers.len(), namespaces.len());
+    for (namespace, number) in namespaces.iter().zip(numbers) {
+        if let Ok(number) = number {
+            assert_eq!(number, namespace.inode);
+        }
+    }
+    let entered = namespaces.iter().filter_map(|namespace| namespace.inode).collect_set();
+    assert!(stages.iter().all(|stage| entered.contains(&stage.number)));
 }

@@ -336,8 +336,8 @@ fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
     whole.complete &= gaps.is_empty();
     whole.gaps.extend(gaps);
     let (mut shut, mut without_thread) = (0, 0);
-    for namespace in namespaces {
-        let entered = namespaces::inside(&namespace, || read(request));
+    let entered = namespaces::in_each(&namespaces, |_| read(request));
+    for (namespace, entered) in namespaces.iter().zip(entered) {
         let read = match entered {
             Ok(read) => read,
             Err(error) => {

@@ -1,9 +1,6 @@
 //! The BPF program that runs for each descriptor of each process: it writes a record if the descriptor is a socket that
 //! passes the filter, or an io_uring, in which more sockets may be. It only reads.
 //!
-//! The program declares the licence "Dual MIT/GPL" to the kernel: the helper that writes records is only for programs
-//! under the GPL.
-//!
 //! Assembled here, because a compiler for BPF is no part of a Rust toolchain. It stays out of `parse`: only the kernel that
 //! it is loaded into can run it.
 
@@ -12,9 +9,6 @@ use crate::os::linux_api::bpf::assembly::{
     instruction, load, set, shift_right, store, wide,
 };
 use crate::os::parse::linux::btf::{Layout, Wanted};
-
-/// The licence that the program declares to the kernel.
-pub(in crate::os) const LICENCE: &std::ffi::CStr = c"Dual MIT/GPL";
 
 /// What the program needs from the kernel's type information. The function names the iterator to attach to.
 pub(in crate::os) const WANTED: Wanted<'_> = Wanted {

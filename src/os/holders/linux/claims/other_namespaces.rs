@@ -17,16 +17,18 @@ use crate::os::parse::linux::kernel_sockets::link_message::Link;
 use crate::os::parse::linux::kernel_sockets::{KernelSocketReport, Strength};
 use crate::os::parse::linux::rtnetlink::namespace_id;
 use crate::os::table::sys as table;
-use crate::os::{Reader, TableRequest};
+use crate::os::{HolderSearch, Reader, TableRequest};
 
 /// Reads the claims of sockets in these namespaces (`None` is this thread's own) from every namespace that may be entered.
-/// For this thread's own namespace only interfaces in other namespaces are read.
+/// For this thread's own namespace only interfaces in other namespaces are read. The namespaces are searched for in this
+/// way.
 pub(in crate::os) fn claims(
     wanted: &BTreeSet<Option<Text>>,
     protocols: &BTreeSet<Protocol>,
+    search: HolderSearch,
 ) -> BTreeMap<Option<Text>, KernelSocketReports> {
     let base = request(protocols.contains(&Protocol::Tcp), protocols.contains(&Protocol::Udp));
-    let request = TableRequest { namespaces: true, ..base };
+    let request = TableRequest { namespaces: true, search, ..base };
     let (namespaces, _gaps_of_the_table) = namespace::others(&request);
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let own = rustix::fs::open("/proc/thread-self/ns/net", flags, Mode::empty()).ok();
@@ -37,21 +39,23 @@ pub(in crate::os) fn claims(
         targets.extend(namespace.handle().filter(|_| wanted.contains(&name)).map(|entry| (name, entry)));
     }
     let mut found: BTreeMap<Option<Text>, KernelSocketReports> = BTreeMap::new();
-    for namespace in &namespaces {
+    let read = namespace::in_each(&namespaces, |namespace| {
         let name = Some(namespace.name.clone());
-        let is_wanted = wanted.contains(&name);
         let others: Vec<&(Option<Text>, BorrowedFd<'_>)> =
             targets.iter().filter(|(target, _)| *target != name).collect();
-        let read = namespace::inside(namespace, || NamespaceReports {
-            claims: if is_wanted {
+        NamespaceReports {
+            claims: if wanted.contains(&name) {
                 KernelSocketReports::read(protocols)
             } else {
                 KernelSocketReports::default()
             },
             moved: if request.udp { moved(&others) } else { Vec::new() },
-        });
+        }
+    });
+    for (namespace, read) in namespaces.iter().zip(read) {
         let Ok(read) = read else { continue };
-        if is_wanted {
+        let name = Some(namespace.name.clone());
+        if wanted.contains(&name) {
             found.entry(name.clone()).or_default().add(read.claims.0);
         }
         for (target, mut claim) in read.moved {
@@ -108,6 +112,7 @@ fn request(tcp: bool, udp: bool) -> TableRequest {
         port: None,
         namespaces: false,
         reader: Reader::Native,
+        search: HolderSearch::Auto,
     }
 }
 

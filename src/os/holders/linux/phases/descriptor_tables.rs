@@ -4,11 +4,8 @@ use super::super::bpf;
 use super::super::state::HolderSearchState;
 use crate::model::{BpfUnavailable, Error, ErrorKind, HolderMethod};
 use crate::os::descriptors::sys::{Walk, walk, walk_among};
-use crate::os::linux_api::procfs;
+use crate::os::descriptors::task_files::is_worth_a_program;
 use crate::os::{HolderSearch, Row};
-
-/// With fewer files open on the machine than this, a walk takes no longer than loading a BPF program.
-const WORTH_A_PROGRAM: u64 = 1000;
 
 /// Reads the descriptor tables by the requested method, or by the faster one.
 pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Error> {
@@ -62,11 +59,6 @@ fn read(rows: &[&Row], wanted: &[u64], request: HolderSearch) -> Result<Tables, 
     };
     let walk = walk_named_first(rows, wanted)?;
     Ok(Tables { walk, method: HolderMethod::Walk { not_bpf } })
-}
-
-/// Returns whether so many files are open that a walk takes longer than loading a BPF program.
-fn is_worth_a_program() -> bool {
-    procfs::open_files().is_none_or(|open| open >= WORTH_A_PROGRAM)
 }
 
 /// Walks through all processes, but first through those that the rows name: the socket table's word is verified.

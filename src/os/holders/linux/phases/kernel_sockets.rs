@@ -10,7 +10,7 @@ pub(in crate::os) fn search(state: &mut HolderSearchState<'_>) -> Result<(), Err
         state.visibility.claims = std::mem::take(&mut reports.claims);
     }
     let missing: Vec<&Row> = state.missing_rows().collect();
-    state.visibility.read_other_namespaces(missing.into_iter());
+    state.visibility.read_other_namespaces(missing.into_iter(), state.request);
     Ok(())
 }
 
