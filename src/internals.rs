@@ -17,7 +17,7 @@ use crate::model::{
 use crate::os::parse::{container_list, supervisor};
 use crate::program_label;
 use crate::render::order::Order;
-use crate::render::{card, changes, csv, escape, table};
+use crate::render::{card, changes, csv, escape, json, table};
 use crate::screen::event::Update;
 use crate::screen::keys::KeyAction;
 use crate::screen::view::{Setup, WatchView};
@@ -47,6 +47,11 @@ pub fn card(snapshot: &Snapshot, width: Option<usize>, out: &mut dyn Write) -> i
 /// Those of the writer.
 pub fn csv(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     csv::write(snapshot, None, true, out)
+}
+
+/// Reads a snapshot in the way long files are read.
+pub fn read_long_document(bytes: &[u8]) -> Option<Snapshot> {
+    json::long_document::read(bytes)
 }
 
 /// Writes what is different between two snapshots, without colours.
