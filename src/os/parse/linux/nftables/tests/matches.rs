@@ -296,6 +296,18 @@ fn sets_of_addresses_and_concatenations() {
     named.key.resize(16, 0);
     named.key.extend([0, 80, 0, 0]);
     assert_eq!(looked_up(&[named], vec![load(Field::Other), port, lookup(false)]), ["Unevaluated(1)"]);
+    // `ip daddr . iifname . tcp dport`: the name ends where the port begins.
+    let three = |port: u8| {
+        let mut key = key(&[192, 0, 2, 1]);
+        key.key.extend(b"eth0");
+        key.key.resize(20, 0);
+        key.key.extend([0, port, 0, 0]);
+        let field = |register, field| Expression::Load { register: FIRST + register, field };
+        let loads = [destination(), field(1, Field::Other), field(5, Field::Port), lookup(false)];
+        looked_up(&[key], loads.to_vec())
+    };
+    assert_eq!(three(80), ["192.0.2.1?"]);
+    assert!(three(81).is_empty());
 }
 
 /// Destination addresses are at 16 in the header of IPv4, and at 24 in that of IPv6. In a table for one family, the same
@@ -445,14 +457,13 @@ fn nested_calls_end() {
 #[test]
 fn repeated_calls_end() {
     let jump = || vec![Expression::Verdict(Verdict::Jump(b"x".to_vec()))];
-    let rules = chains(vec![
-        ("in", vec![jump()]),
-        ("x", vec![jump()]),
-        ("x", vec![jump()]),
-        ("x", vec![jump()]),
-        ("x", vec![jump()]),
-    ]);
-    assert_eq!(followed(&rules, 80), ["Unevaluated(1)"]);
+    let set = Expression::Lookup { register: FIRST, inverted: false, set: b"s".to_vec(), to: None };
+    let unread = vec![load(Field::Port), set];
+    for first in [vec![jump()], vec![unread, jump()]] {
+        let again = || ("x", vec![jump()]);
+        let rules = chains(vec![("in", first), again(), again(), again(), again()]);
+        assert_eq!(followed(&rules, 80), ["Unevaluated(1)"]);
+    }
 }
 
 #[test]
