@@ -18,6 +18,11 @@ use crate::os::table_request::InetTable;
 
 /// The most bytes that are read of a file other than the tables of /proc/net.
 const LONGEST_FILE: u64 = 1 << 20;
+/// The bytes of a page of the kernel, at least and at most.
+const SHORTEST_PAGE: usize = 4 * 1024;
+const LONGEST_PAGE: usize = 64 * 1024;
+/// More bytes than a row of a table in /proc/net has: the longest are those of Unix sockets, with a path of 108 bytes.
+const LONGEST_ROW: usize = 512;
 /// The bytes of the first read.
 const FIRST_READ: u64 = 2048;
 
@@ -166,8 +171,35 @@ fn read_list<T, K: Hash + Eq>(
     parse: impl Fn(&[u8]) -> Vec<T>,
     key: impl Fn(&T) -> K,
 ) -> io::Result<Vec<T>> {
-    let read = || Ok(parse(&read_at(&directory, name, u64::MAX)?));
-    with_skipped(read()?, readings, read, |_| true, key)
+    let (table, is_one_page) = read_pages(&directory, name)?;
+    let rows = parse(&table);
+    if is_one_page {
+        // Nothing can be skipped between two pages.
+        return Ok(rows);
+    }
+    let again = || Ok(parse(&read_pages(&directory, name)?.0));
+    with_skipped(rows, readings, again, |_| true, key)
+}
+
+/// Reads a table of /proc/net, and returns whether the kernel wrote it as one page.
+///
+/// The kernel ends a page only if the next row does not fit in (seq_read in its fs/seq_file.c), so that a short page is
+/// the last one. A further read would only find the end, for which the kernel passes through all sockets of the machine
+/// again (tcp_seq_start).
+fn read_pages(directory: impl AsFd, name: &str) -> io::Result<(Vec<u8>, bool)> {
+    let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut table = Vec::new();
+    let mut pages = 0;
+    loop {
+        table.reserve(LONGEST_PAGE);
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut table)))?;
+        if read > 0 {
+            pages += 1;
+        }
+        if read + LONGEST_ROW <= SHORTEST_PAGE {
+            return Ok((table, pages < 2));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -209,5 +241,29 @@ mod tests {
             assert_eq!(command.len(), length);
             assert_eq!(command.split(|byte| *byte == 0).nth(3), Some(last.as_bytes()));
         }
+    }
+
+    /// Every number of rows: the table ends before, at and after the end of a page.
+    #[test]
+    fn every_row_is_read_wherever_a_page_ends() {
+        use std::net::{TcpListener, UdpSocket};
+        let inode = |socket: &dyn AsFd| rustix::fs::fstat(socket.as_fd()).unwrap().st_ino;
+        let mut sockets = (Vec::new(), Vec::new());
+        let mut inodes = (Vec::new(), Vec::new());
+        for _ in 0..64 {
+            sockets.0.extend(TcpListener::bind("127.0.0.1:0"));
+            sockets.1.extend(UdpSocket::bind("127.0.0.1:0"));
+            inodes.0.extend(sockets.0.last().map(|socket| inode(socket)));
+            inodes.1.extend(sockets.1.last().map(|socket| inode(socket)));
+            for (protocol, inodes) in [(Protocol::Tcp, &inodes.0), (Protocol::Udp, &inodes.1)] {
+                let table = InetTable { protocol, family: Family::Ipv4 };
+                let listed = net_sockets(own_net().unwrap(), table).unwrap();
+                for inode in inodes {
+                    let count = listed.iter().filter(|(listed, _)| listed == inode).count();
+                    assert_eq!(count, 1, "{protocol}, {} sockets", inodes.len());
+                }
+            }
+        }
+        assert_eq!((inodes.0.len(), inodes.1.len()), (64, 64));
     }
 }

@@ -1,9 +1,11 @@
 //! Tasks that run on threads on Linux only: those that need their own namespace, and two tasks at once.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{join, may_start, spawn};
+use super::{join, may_start, share, spawn};
+use crate::model::compact::CompactSort as _;
 
 /// Runs `beside` on another thread while `here` runs on this one, or after it if no thread can be started.
 pub(in crate::os) fn run_both<A: Send, B>(beside: impl Fn() -> A + Sync, here: impl FnOnce() -> B) -> (A, B) {
@@ -25,45 +27,76 @@ pub(in crate::os) fn run_on_new_thread<T: Send>(work: impl FnOnce() -> T + Send)
     thread::scope(|scope| spawn(scope, work).map(join))
 }
 
-/// Runs `work` on up to `most` other threads at the same time, and returns the result of each. Each run of `work` must take
-/// its share from common state. It never runs on the calling thread.
+/// Does `work` for each item on this thread and on up to `most - 1` others, and returns the results in the order of the
+/// items.
+pub(in crate::os) fn map<I: Sync, T: Send>(
+    items: &[I],
+    most: usize,
+    work: impl Fn(&I) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    in_order(share(most.min(items.len()), || take(items, &next, &work)))
+}
+
+/// Does what [`map`] does on other threads alone, never on the calling one.
 ///
 /// # Errors
 /// If no thread can be started.
-pub(in crate::os) fn share_on_new_threads<T: Send>(
+pub(in crate::os) fn map_on_new_threads<I: Sync, T: Send>(
+    items: &[I],
     most: usize,
-    work: impl Fn() -> T + Sync,
+    work: impl Fn(&I) -> T + Sync,
 ) -> io::Result<Vec<T>> {
-    let most = if may_start(most.saturating_add(1)) { most } else { 1 };
+    let most = most.min(items.len());
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    let most = if may_start(most + 1) { most } else { 1 };
     if !may_start(2) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
+    let next = AtomicUsize::new(0);
+    let worker = || take(items, &next, &work);
     thread::scope(|scope| {
-        let first = spawn(scope, &work)?;
-        let others: Vec<_> = (1..most).map_while(|_| spawn(scope, &work).ok()).collect();
-        Ok(std::iter::once(first).chain(others).map(join).collect())
+        let first = spawn(scope, worker)?;
+        let others: Vec<_> = (1..most).map_while(|_| spawn(scope, worker).ok()).collect();
+        Ok(in_order(std::iter::once(first).chain(others).map(join).collect()))
     })
+}
+
+/// Does `work` for items that no other thread has taken, until none is left, and returns each result with its position.
+fn take<I, T>(items: &[I], next: &AtomicUsize, work: impl Fn(&I) -> T) -> Vec<(usize, T)> {
+    let mut done = Vec::new();
+    loop {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let Some(item) = items.get(at) else { return done };
+        done.push((at, work(item)));
+    }
+}
+
+fn in_order<T>(parts: Vec<Vec<(usize, T)>>) -> Vec<T> {
+    let mut done: Vec<(usize, T)> = parts.into_iter().flatten().collect();
+    done.compact_sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn shares_are_never_done_on_the_calling_thread() {
-        let next = AtomicUsize::new(0);
+    fn results_are_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(map(&items, 3, |item| *item), items);
+        assert!(map(&items[..0], 3, |item| *item).is_empty());
         let own = thread::current().id();
-        let done = share_on_new_threads(3, || {
+        let elsewhere = |item: &usize| {
             assert_ne!(thread::current().id(), own);
-            let mut done = 0;
-            while next.fetch_add(1, Ordering::Relaxed) < 1000 {
-                done += 1;
-            }
-            done
-        });
-        assert_eq!(done.unwrap().into_iter().sum::<usize>(), 1000);
-        assert_eq!(share_on_new_threads(0, || 7).unwrap(), [7], "one at least");
+            *item
+        };
+        assert_eq!(map_on_new_threads(&items, 3, elsewhere).unwrap(), items);
+        assert_eq!(map_on_new_threads(&items[..1], 3, elsewhere).unwrap(), [0]);
+        assert!(map_on_new_threads(&items[..0], 3, elsewhere).unwrap().is_empty());
     }
 
     #[test]

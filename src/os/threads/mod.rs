@@ -11,7 +11,7 @@ use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use super::memory;
 #[cfg(target_os = "linux")]
-pub(in crate::os) use linux::{run_both, run_on_new_thread, share_on_new_threads};
+pub(in crate::os) use linux::{map, map_on_new_threads, run_both, run_on_new_thread};
 
 /// The stack of a thread: the deepest use, a walk with its buffers in a debug build, is below 100 KiB.
 const STACK: usize = 512 * 1024;

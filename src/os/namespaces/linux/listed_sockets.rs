@@ -5,12 +5,13 @@ use std::os::fd::BorrowedFd;
 
 use super::descriptors::{self, Descriptors, ListedSockets};
 use super::search::{Search, unnumbered};
-use super::{Namespace, in_each, sockets};
+use super::{Namespace, at_once, in_each, sockets};
 use crate::model::{Family, Protocol};
 use crate::os::linux_api::inet_diag;
 use crate::os::linux_api::inet_diag::States;
 use crate::os::linux_api::{procfs, sock_diag, unix_diag};
 use crate::os::table_request::InetTable;
+use crate::os::threads;
 
 impl Search {
     /// Returns what a walk finds in the descriptor tables.
@@ -36,12 +37,18 @@ impl Search {
         let mut listed = ListedSockets::default();
         let namespaces: Vec<&Namespace> = self.by_number.values().collect();
         let entered = in_each(&namespaces, |_| listed_here(with_pending));
+        let marked: Vec<Namespace> =
+            self.by_net_dev.iter().map(|(net_dev, tasks)| unnumbered(*net_dev, tasks.clone())).collect();
+        let mut refused: Vec<&Namespace> = marked.iter().collect();
         for (namespace, part) in namespaces.into_iter().zip(entered) {
-            listed.add(part.unwrap_or_else(|_| listed_by_proc(namespace)));
+            match part {
+                Ok(part) => listed.add(part),
+                Err(_) => refused.push(namespace),
+            }
         }
-        for (net_dev, tasks) in &self.by_net_dev {
-            listed.add(listed_by_proc(&unnumbered(*net_dev, tasks.clone())));
-        }
+        threads::map(&refused, at_once(), |namespace| listed_by_proc(namespace))
+            .into_iter()
+            .for_each(|part| listed.add(part));
         listed.sort();
         listed
     }

@@ -22,7 +22,6 @@ use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -30,7 +29,6 @@ use rustix::path::Arg;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::model::Text;
-use crate::model::compact::CompactSort as _;
 pub(in crate::os) use crate::os::linux_api::pid_namespace::is_own as pid_namespace_is_own;
 use crate::os::linux_api::proc_path::ProcPath;
 use crate::os::linux_api::thread_list;
@@ -42,7 +40,7 @@ pub(in crate::os) use nearby::{listening_in_other_namespaces, own_network};
 
 pub(in crate::os) use search::others;
 
-/// The most threads that enter namespaces at the same time.
+/// The most threads that read namespaces at the same time.
 const MOST_THREADS: usize = 4;
 
 /// A network namespace.
@@ -178,31 +176,16 @@ pub(in crate::os) fn in_each<N: Borrow<Namespace> + Sync, T: Send>(
     namespaces: &[N],
     work: impl Fn(&Namespace) -> T + Sync,
 ) -> Vec<Result<T, NotEntered>> {
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(namespace) = namespaces.get(at).map(Borrow::borrow) else { return done };
-            done.push((at, enter(namespace).map(|()| work(namespace))));
-        }
-    };
-    if namespaces.is_empty() {
-        return Vec::new();
-    }
-    let threads = threads::parallelism().min(MOST_THREADS).min(namespaces.len());
-    match threads::share_on_new_threads(threads, worker) {
-        Ok(parts) => {
-            let mut done: Vec<_> = parts.into_iter().flatten().collect();
-            done.compact_sort_by_key(|(at, _)| *at);
-            done.into_iter().map(|(_, result)| result).collect()
-        }
-        Err(error) => {
-            let again =
-                || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-            namespaces.iter().map(|_| Err(NotEntered::NoThread(again()))).collect()
-        }
-    }
+    let enter_and_work = |namespace: &N| enter(namespace.borrow()).map(|()| work(namespace.borrow()));
+    threads::map_on_new_threads(namespaces, at_once(), enter_and_work).unwrap_or_else(|error| {
+        let again = || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        namespaces.iter().map(|_| Err(NotEntered::NoThread(again()))).collect()
+    })
+}
+
+/// Returns how many namespaces are worth reading at the same time.
+pub(in crate::os) fn at_once() -> usize {
+    threads::parallelism().min(MOST_THREADS)
 }
 
 /// Moves this thread into a namespace.

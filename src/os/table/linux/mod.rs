@@ -7,7 +7,7 @@ pub(in crate::os) mod verified_netstat2;
 
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::namespaces::sys as namespaces;
-use crate::os::namespaces::sys::NotEntered;
+use crate::os::namespaces::sys::{Namespace, NotEntered};
 pub(crate) use crate::os::parse::linux::unix_diag::SocketFile;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
@@ -27,6 +27,7 @@ use crate::os::linux_api::netlink::NetlinkError;
 use crate::os::linux_api::user_namespace;
 use crate::os::linux_api::{inet_diag, procfs, sock_diag, unix_diag};
 use crate::os::table_request::InetTable;
+use crate::os::threads;
 use crate::os::{Reader, Row, SocketTable, TableRequest, TcpDetail};
 use interface_names::Interfaces;
 
@@ -337,6 +338,12 @@ fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
     whole.gaps.extend(gaps);
     let (mut shut, mut without_thread) = (0, 0);
     let entered = namespaces::in_each(&namespaces, |_| read(request));
+    let refused: Vec<&Namespace> =
+        namespaces.iter().zip(&entered).filter(|(_, entered)| entered.is_err()).map(|(one, _)| one).collect();
+    let mut by_proc = threads::map(&refused, namespaces::at_once(), |namespace| {
+        namespace.proc_net().map(|directory| read_proc(&directory, request))
+    })
+    .into_iter();
     for (namespace, entered) in namespaces.iter().zip(entered) {
         let read = match entered {
             Ok(read) => read,
@@ -345,13 +352,10 @@ fn add_other_namespaces(request: &TableRequest, whole: &mut SocketTable) {
                     NotEntered::Refused(_) => shut += 1,
                     NotEntered::NoThread(_) => without_thread += 1,
                 }
-                match namespace.proc_net() {
-                    Some(directory) => read_proc(&directory, request),
-                    None => {
-                        let attempted = "cannot enter a network namespace in which no process is left";
-                        Err(Error::new(ErrorKind::SocketTable, attempted).because(error))
-                    }
-                }
+                by_proc.next().flatten().unwrap_or_else(|| {
+                    let attempted = "cannot enter a network namespace in which no process is left";
+                    Err(Error::new(ErrorKind::SocketTable, attempted).because(error))
+                })
             }
         };
         match read {
