@@ -103,6 +103,6 @@ fn configuration(command: &[Text]) -> Option<Vec<u8>> {
     let bundle = proxy::bundle_folder(command)?;
     let path = std::path::Path::new(bundle.as_str()?).join("config.json");
     let mut bytes = Vec::new();
-    os::open_file(&path).ok()?.take(LONGEST_CONFIG).read_to_end(&mut bytes).ok()?;
+    os::open_file(&path).ok()?.0.take(LONGEST_CONFIG).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

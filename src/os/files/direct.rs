@@ -91,7 +91,9 @@ pub(in crate::os) fn can_make_file(_path: &Path) -> Option<bool> {
     None
 }
 
-/// Opens a file for reading.
-pub(in crate::os) fn open_file(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    Ok(Box::new(std::fs::File::open(path)?))
+/// Opens a file for reading, with its length if it is a regular file.
+pub(in crate::os) fn open_file(path: &Path) -> std::io::Result<(Box<dyn Read>, Option<u64>)> {
+    let file = std::fs::File::open(path)?;
+    let length = super::regular_length(&file);
+    Ok((Box::new(file), length))
 }

@@ -45,11 +45,16 @@ pub(crate) fn folder(path: &std::path::Path) -> std::io::Result<Text> {
     Ok(plain.map(Text::from).unwrap_or(path))
 }
 
-/// Opens a file that the user named.
+/// Opens a file that the user named, with its length if it is a regular file of a file system that answers.
 ///
 /// # Errors
 /// If the file cannot be opened. On Linux also if its file system does not answer for ten seconds; waiting for it never keeps
 /// the process from exiting.
-pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<Box<dyn std::io::Read>> {
+pub(crate) fn open_file(path: &std::path::Path) -> std::io::Result<(Box<dyn std::io::Read>, Option<u64>)> {
     sys::open_file(path)
+}
+
+/// Returns the length of a regular file.
+fn regular_length(file: &std::fs::File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
 }

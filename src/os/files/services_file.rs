@@ -17,7 +17,7 @@ pub(crate) fn services_file() -> (PathBuf, Result<Vec<u8>, String>) {
     let mut files = Files::new(Instant::now() + Duration::from_secs(1));
     let bytes = || {
         let mut bytes = Vec::new();
-        open_file(&path)?.take(LONGEST_SERVICES_FILE).read_to_end(&mut bytes)?;
+        open_file(&path)?.0.take(LONGEST_SERVICES_FILE).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let read = match files.status(&path, true) {

@@ -196,17 +196,19 @@ struct RemoteFile {
 /// The timeout for one piece of a file.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens a file for reading. Whatever its file system does, no read waits for longer than ten seconds, and the process
-/// can exit at any time.
-pub(in crate::os) fn open_file(path: &Path) -> io::Result<Box<dyn io::Read>> {
+/// Opens a file for reading, with its length if it is a regular file of a file system that answers. Whatever its file system
+/// does, no read waits for longer than ten seconds, and the process can exit at any time.
+pub(in crate::os) fn open_file(path: &Path) -> io::Result<(Box<dyn io::Read>, Option<u64>)> {
     let whole = std::path::absolute(path)?;
     let route = Mounts::read().map_or(Route::Remote, |mut mounts| mounts.route(&whole, true));
     if route != Route::Remote {
-        return Ok(Box::new(std::fs::File::open(path)?));
+        let file = std::fs::File::open(path)?;
+        let length = super::regular_length(&file);
+        return Ok((Box::new(file), length));
     }
     let mut child = Child::start()?;
     piece(&mut child, Operation::Open, &whole)?;
-    Ok(Box::new(RemoteFile { child, rest: io::Cursor::default() }))
+    Ok((Box::new(RemoteFile { child, rest: io::Cursor::default() }), None))
 }
 
 fn piece(child: &mut Child, operation: Operation, path: &Path) -> io::Result<Vec<u8>> {
