@@ -86,3 +86,26 @@ fn is_listener(protocol: Protocol, entry: &InetDiagEntry) -> bool {
 pub(in crate::os) fn lists_bound() -> Option<bool> {
     Some(kernel_release::version(rustix::system::uname().release().to_bytes())? >= (6, 8))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Family;
+
+    /// The kernel's first page has less than 4 KiB.
+    #[test]
+    fn an_answer_of_several_pages_is_recognized() {
+        let open = |_| std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let opened: Vec<_> = (0..80).map(open).collect();
+        let table = InetTable { protocol: Protocol::Udp, family: Family::Ipv4 };
+        let read = |port| {
+            let mut connection = sock_diag::connection();
+            let entries = dump(&mut connection, table, States::Listeners, port).unwrap();
+            (entries.len(), connection.was_paged())
+        };
+        let (found, was_paged) = read(None);
+        assert!(found >= opened.len() && was_paged);
+        let port = opened[40].local_addr().unwrap().port();
+        assert_eq!(read(Some(port)), (1, false));
+    }
+}

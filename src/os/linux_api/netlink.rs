@@ -97,8 +97,8 @@ pub(in crate::os) struct Connection {
     protocol: Option<Protocol>,
     /// The socket, while no message of an earlier dump can be left in it.
     socket: Option<OwnedFd>,
-    /// The number of datagrams that answered the last request. The last one only ends the answer.
-    datagrams: usize,
+    /// The number of datagrams with a part of the last answer.
+    pages: usize,
     /// The sequence number of the last request.
     sequence: u32,
     /// What the kernel has written last. It is never cleared: nobody reads more of it than the kernel wrote.
@@ -108,7 +108,7 @@ pub(in crate::os) struct Connection {
 impl Connection {
     /// Returns a connection to a netlink protocol (`None` is NETLINK_ROUTE). The first dump opens the socket.
     pub(in crate::os) fn new(protocol: Option<Protocol>) -> Connection {
-        Connection { protocol, socket: None, datagrams: 0, sequence: 0, buffer: Vec::new() }
+        Connection { protocol, socket: None, pages: 0, sequence: 0, buffer: Vec::new() }
     }
 
     /// Requests a dump, as the function [`dump`] does.
@@ -134,7 +134,7 @@ impl Connection {
 
     /// Returns whether the kernel wrote the last dump in several pages, and may have skipped rows between them.
     pub(in crate::os) fn was_paged(&self) -> bool {
-        self.datagrams > 2
+        self.pages > 1
     }
 
     /// Reads one dump. Returns whether the table changed meanwhile.
@@ -152,11 +152,16 @@ impl Connection {
         self.buffer.clear();
         self.buffer.reserve(BUFFER);
         let mut interrupted = false;
-        self.datagrams = 0;
+        self.pages = 0;
         loop {
             let datagram = receive(&socket, &mut self.buffer)?;
-            self.datagrams += 1;
-            let progress = read_datagram(datagram, self.sequence, answer, each)?;
+            let mut is_page = false;
+            let mut each = |message: &[u8]| {
+                is_page = true;
+                each(message);
+            };
+            let progress = read_datagram(datagram, self.sequence, answer, &mut each)?;
+            self.pages += usize::from(is_page);
             interrupted |= progress.interrupted;
             if progress.done {
                 self.socket = Some(socket);
