@@ -50,15 +50,18 @@ def enter_network_namespace():
 
 
 def in_own_network(function, *arguments):
-    """Calls `function` in a child with a network namespace of its own, in which nothing listens, and returns what that
-    returns as JSON."""
+    """Does what `in_child` does, with a network namespace of its own, in which nothing listens."""
+    return in_child(lambda: (enter_network_namespace(), function(*arguments))[1])
+
+
+def in_child(function, *arguments):
+    """Calls `function` in a child, and returns what that returns as JSON."""
     read, write = os.pipe()
     child = os.fork()
     if not child:
         status = 1
         try:
             check("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
-            enter_network_namespace()
             os.close(read)
             with os.fdopen(write, "w") as out:
                 json.dump(function(*arguments), out)
