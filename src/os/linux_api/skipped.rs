@@ -12,8 +12,8 @@ use std::hash::Hash;
 
 /// The number of readings that suffice where few rows are skipped.
 pub(in crate::os) const FEW_READINGS: usize = 3;
-/// The same for a table that is counted from its first row.
-pub(in crate::os) const MANY_READINGS: usize = 10;
+/// The same for a table that is counted from its first row: a reading can lack half of the rows.
+pub(in crate::os) const MANY_READINGS: usize = 40;
 
 /// Returns the rows of a first reading with those that it skipped. `again` reads the rows once more that `is_repeated`
 /// accepts: those have to be complete.
