@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use super::Observation;
 use crate::bind_attempt::{Attempt, BindOptions, BindRefusal, BindRefusalKind, BindTarget};
 use crate::model::{
-    Endpoint, Evidence, Holder, Listener, Process, ProcessId, Protocol, Socket, State, System,
+    Endpoint, Evidence, Help, Holder, Listener, Process, ProcessId, Protocol, Socket, State, System, Unseen,
+    UnseenReason,
 };
 use crate::os::Limits;
 
@@ -94,3 +95,13 @@ pub(crate) fn observation(
 
 pub(crate) const IN_USE: Option<(BindRefusalKind, &str)> = Some((BindRefusalKind::InUse, "EADDRINUSE"));
 pub(crate) const DENIED: Option<(BindRefusalKind, &str)> = Some((BindRefusalKind::Denied, "EACCES"));
+
+/// Returns a listener with a further holder that was not seen, for a reason.
+pub(crate) fn with_unseen_holder(
+    mut listener: Listener,
+    reason: UnseenReason,
+    help: Option<Help>,
+) -> Listener {
+    listener.unseen = Some(Unseen { reason, help, candidates: Vec::new(), kernel: Vec::new() }.into());
+    listener
+}

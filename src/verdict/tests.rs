@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use proptest::prelude::*;
 
-use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket};
+use super::test_support::{DENIED, IN_USE, bind_target, held_by, observation, socket, with_unseen_holder};
 use super::*;
 use crate::bind_attempt::{Attempt, Overlap};
 use crate::model::{Endpoint, Note, ProbeOutcome, Protocol, State, System, Text};
@@ -15,6 +15,7 @@ mod ending;
 mod facts;
 mod hindrances;
 mod reasons;
+mod sharing;
 mod windows;
 
 #[test]

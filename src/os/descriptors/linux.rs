@@ -151,20 +151,6 @@ pub(in crate::os) fn in_parallel(
     whole
 }
 
-/// Returns what `each` makes of the entries of a list with one entry for each process, in no order, on as many threads as
-/// are worthwhile.
-pub(in crate::os) fn map_in_parallel<I: Sync, T: Send>(
-    list: &[I],
-    each: impl Fn(&I) -> Option<T> + Sync,
-) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let entries = std::iter::from_fn(|| list.get(next.fetch_add(1, Ordering::Relaxed)));
-        entries.filter_map(&each).collect::<Vec<T>>()
-    };
-    threads::share(threads_for(list.len()), worker).into_iter().flatten().collect()
-}
-
 /// Returns how many threads search so many processes.
 pub(in crate::os) fn threads_for(processes: usize) -> usize {
     if processes < FEW_PROCESSES {

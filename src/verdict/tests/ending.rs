@@ -25,8 +25,7 @@ fn changed(change: impl FnOnce(&mut Process)) -> Listener {
 
 fn unseen(mut listener: Listener, reason: UnseenReason, help: Option<Help>) -> Listener {
     listener.holders.clear();
-    listener.unseen = Some(Unseen { reason, help, candidates: Vec::new(), kernel: Vec::new() }.into());
-    listener
+    with_unseen_holder(listener, reason, help)
 }
 
 fn words(line: &str) -> Vec<Text> {

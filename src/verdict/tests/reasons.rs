@@ -72,16 +72,7 @@ fn the_other_end_of_a_connection() {
     let orphaned = || connection("10.0.0.2:443");
     assert_eq!(other_end(vec![orphaned()]), Some(end));
     assert_eq!(other_end(vec![held_by(connection("10.0.0.2:444"), "node"), orphaned()]), None);
-    let mut hidden = connection("10.0.0.2:444");
-    hidden.unseen = Some(
-        crate::model::Unseen {
-            reason: crate::model::UnseenReason::Permission,
-            help: None,
-            candidates: Vec::new(),
-            kernel: Vec::new(),
-        }
-        .into(),
-    );
+    let hidden = with_unseen_holder(connection("10.0.0.2:444"), crate::model::UnseenReason::Permission, None);
     assert_eq!(other_end(vec![hidden, orphaned()]), None);
 }
 

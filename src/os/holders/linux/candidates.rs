@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use crate::model::compact::{CompactCollect as _, CompactSort as _};
 use crate::model::{Candidate, Evidence, Text};
-use crate::os::descriptors::sys::map_in_parallel;
+use crate::os::descriptors::sys::threads_for;
 use crate::os::linux_api::procfs;
 use crate::os::linux_api::procfs::Stat;
 use crate::os::linux_api::user_namespace::OverflowUid;
@@ -22,7 +22,7 @@ use crate::os::parse::linux::{cgroup_file, proc_status};
 use crate::os::parse::process_name;
 use crate::os::process::sys::proc_handle::Directory;
 use crate::os::process::sys::process_ref::LONGEST_COMMAND;
-use crate::os::{ProgramWords, Row};
+use crate::os::{ProgramWords, Row, threads};
 use expected_program::ExpectedProgram;
 use other_listeners::OtherListeners;
 
@@ -145,9 +145,10 @@ impl<'a> CandidateRanking<'a> {
     /// Reads the facts about these processes on several threads. Each is read on first use otherwise.
     fn read_facts(&self, places: &[usize]) {
         let (refused, overflow) = (self.refused, self.overflow);
-        map_in_parallel(places, |at| {
-            refused.get(*at)?.facts(overflow);
-            None::<()>
+        threads::map(places, threads_for(places.len()), |at| {
+            if let Some(process) = refused.get(*at) {
+                process.facts(overflow);
+            }
         });
     }
 

@@ -18,7 +18,7 @@ use crate::model::{
     Candidate, Evidence, Gap, GapDetail, GapKind, GapReason, Help, KernelSocket, OpenFilesLimit, Protocol,
     Socket, Text, Unseen, UnseenReason,
 };
-use crate::os::descriptors::sys::{Walk, map_in_parallel};
+use crate::os::descriptors::sys::{Walk, threads_for};
 use crate::os::linux_api::cgroup;
 use crate::os::linux_api::missing_permissions::missing_permissions;
 use crate::os::linux_api::pid_namespace;
@@ -26,7 +26,7 @@ use crate::os::linux_api::procfs;
 use crate::os::linux_api::user_namespace::OverflowUid;
 use crate::os::parse::linux::kernel_sockets::Strength;
 use crate::os::process::sys::proc_handle::Directory;
-use crate::os::{HolderSearch, ProgramWords, Row, SocketHolder, too_many_files};
+use crate::os::{HolderSearch, ProgramWords, Row, SocketHolder, threads, too_many_files};
 use holder_help::help;
 
 /// By the cgroup in which a socket was created, and its user.
@@ -73,8 +73,8 @@ impl Visibility {
         };
         walk.refused.sort_unstable();
         walk.refused.dedup();
-        self.refused = map_in_parallel(&walk.refused, named);
-        self.refused.sort_unstable_by_key(|refused| refused.pid);
+        let refused = threads::map(&walk.refused, threads_for(walk.refused.len()), named);
+        self.refused = refused.into_iter().flatten().collect();
         *self.pools.get_mut() = BTreeMap::new();
         self.failed = walk.failed.len();
         self.files_limit = walk.failed.iter().find_map(|(_, errno)| too_many_files(&(*errno).into()));

@@ -1,5 +1,5 @@
-//! What descriptors keep, found in the kernel: a BPF program reports every descriptor of a namespace, and every socket in a
-//! namespace that is not known. No socket table is read for it, and only what is reported is read through /proc.
+//! Finds namespaces that only a descriptor keeps alive. A BPF program reports each descriptor of a namespace and each socket
+//! in an unknown namespace, so that neither socket tables nor the links of other descriptors have to be read.
 
 pub(in crate::os) mod known;
 pub(in crate::os) mod program;

@@ -2,6 +2,7 @@
 
 mod matches;
 mod messages;
+mod sets;
 
 use std::net::IpAddr;
 
