@@ -4,6 +4,8 @@
 //! It takes CAP_BPF and CAP_PERFMON, and a kernel that describes its types (BTF). If anything is missing, [`BpfUnavailable`]
 //! is the reason. Nothing stays in the kernel: program, map and iterator exist as long as the descriptors in this module.
 
+pub(in crate::os) mod program_parts;
+
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,9 +4,12 @@
 //! Assembled here, because a compiler for BPF is no part of a Rust toolchain. It stays out of `parse`: only the kernel that
 //! it is loaded into can run it.
 
+use crate::os::descriptors::task_files::program_parts::{
+    CONTEXT, CONTEXT_DESCRIPTOR, S_IFSOCK, TASK, begin, end_unless_ring, write_and_end,
+};
 use crate::os::linux_api::bpf::assembly::{
-    Assembly, B, DW, FRAME, H, Instruction, R0, R1, R2, R3, R4, R6, R7, R8, W, add, and, call, copy,
-    instruction, load, set, shift_right, store, wide,
+    Assembly, B, DW, FRAME, Instruction, R1, R2, R3, R4, W, and, copy, instruction, load, set, shift_right,
+    store, wide,
 };
 use crate::os::parse::linux::btf::{Layout, Wanted};
 
@@ -50,34 +53,7 @@ pub(in crate::os) fn record(bytes: &[u8]) -> Option<Record> {
     Some(Record { start: double(0)?, pid: word(8)?, descriptor: word(12)?, inode: double(16)? })
 }
 
-// Registers that survive calls.
-const CONTEXT: u8 = R6;
-const FILE: u8 = R7;
-const TASK: u8 = R8;
-
-// Helpers (linux/bpf.h).
-const PROBE_READ_KERNEL: i32 = 113;
-const SEQ_WRITE: i32 = 127;
-
-// The iterator's context (struct bpf_iter__task_file): pointers in slots of eight bytes.
-const META: i16 = 0;
-const META_SEQ: i16 = 0;
-const CONTEXT_TASK: i16 = 8;
-const CONTEXT_DESCRIPTOR: i16 = 16;
-const CONTEXT_FILE: i16 = 24;
-
-// File types in a mode (inode(7)).
-const S_IFMT: i32 = 0o170_000;
-const S_IFSOCK: i32 = 0o140_000;
-
-/// The file system of anonymous inodes (linux/magic.h).
-const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
-// "[io_uring]" as the two numbers for the comparison.
-const RING_BEGINS: u64 = u64::from_ne_bytes(*b"[io_urin");
-const RING_ENDS: i32 = u16::from_ne_bytes(*b"g]") as i32;
-
-// The stack offsets of a file's name and of the record's fields.
-const NAME: i16 = -40;
+// The stack offsets of the record's fields.
 const RECORD_START: i16 = -24;
 const RECORD_PID: i16 = -16;
 const RECORD_DESCRIPTOR: i16 = -12;
@@ -99,31 +75,11 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
         return None;
     };
     let mut program = Assembly::new();
-    // After the last descriptor the program runs once more, with nothing.
-    program.add(&[copy(CONTEXT, R1), load(DW, FILE, CONTEXT, CONTEXT_FILE)]);
-    program.jump_if(Label::End, FILE, 0);
-    program.add(&[load(DW, TASK, CONTEXT, CONTEXT_TASK)]);
-    program.jump_if(Label::End, TASK, 0);
-    program.add(&[load(DW, R1, FILE, inode), load(H, R2, R1, mode), and(R2, S_IFMT)]);
+    begin(&mut program, Label::End, inode, mode);
     program.jump_if(Label::Socket, R2, S_IFSOCK);
 
-    // A ring is an anonymous inode's file whose directory entry is called "[io_uring]".
     program.add(&[load(DW, R2, R1, superblock), load(DW, R2, R2, magic)]);
-    program.jump_unless(Label::End, R2, ANON_INODE_FS_MAGIC);
-    program.add(&[
-        load(DW, R2, FILE, path.checked_add(dentry)?),
-        load(DW, R3, R2, name.checked_add(text)?),
-        copy(R1, FRAME),
-        add(R1, i32::from(NAME)),
-        set(R2, 16),
-        call(PROBE_READ_KERNEL),
-    ]);
-    program.jump_unless(Label::End, R0, 0);
-    let [low, high] = wide(R2, 0, RING_BEGINS);
-    program.add(&[load(DW, R1, FRAME, NAME), low, high]);
-    program.jump(Label::End, instruction(0x5d, R1, R2, 0, 0));
-    program.add(&[load(H, R1, FRAME, NAME + 8)]);
-    program.jump_unless(Label::End, R1, RING_ENDS);
+    end_unless_ring(&mut program, Label::End, path.checked_add(dentry)?, name.checked_add(text)?);
     program.add(&[set(R1, 0), store(DW, FRAME, RECORD_INODE, R1)]);
     program.jump(Label::Record, instruction(0x05, 0, 0, 0, 0));
 
@@ -146,16 +102,8 @@ pub(in crate::os) fn assemble(layout: &Layout, filter: i32, bytes: usize) -> Opt
         store(W, FRAME, RECORD_PID, R2),
         load(W, R2, CONTEXT, CONTEXT_DESCRIPTOR),
         store(W, FRAME, RECORD_DESCRIPTOR, R2),
-        // If there is no room for the record, the kernel calls again with the same descriptor.
-        load(DW, R1, CONTEXT, META),
-        load(DW, R1, R1, META_SEQ),
-        copy(R2, FRAME),
-        add(R2, i32::from(RECORD_START)),
-        set(R3, RECORD as i32),
-        call(SEQ_WRITE),
     ]);
-    program.define(Label::End);
-    program.add(&[set(R0, 0), instruction(0x95, 0, 0, 0, 0)]);
+    write_and_end(&mut program, Label::End, RECORD_START, RECORD as i32);
     program.finish()
 }
 
