@@ -205,6 +205,8 @@ mod tests {
         for document in [
             format!("{{\"listeners\" :\n[],{}", &serde_json::to_string(&value).unwrap()[1..]),
             format!("{{\"listeners\":{listeners},{}", &serde_json::to_string(&value).unwrap()[1..]),
+            // A key of the same name within another value.
+            document.replacen('{', "{\"of_later_versions\": {\"listeners\": [{}]},", 1),
         ] {
             let whole = json::read(document.as_bytes()).unwrap();
             assert_eq!(read(document.as_bytes()).unwrap(), whole);
